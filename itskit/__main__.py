@@ -1,0 +1,7 @@
+"""`python -m itskit` is the same door as the console script `itskit`."""
+
+import sys
+
+from itskit.cli import main
+
+sys.exit(main())

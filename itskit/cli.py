@@ -1,0 +1,241 @@
+"""The command line: `itskit compose "a castle with towers" "church bells ringing" --seed 7`.
+
+Importing this module is light; torch and the models are imported by the commands that need them.
+Errors are one line on stderr with exit code 2 (`--debug` shows where they came from).
+"""
+
+import argparse
+import json
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+# Flag, keyword of `itskit.compose`, type, help. What is not given is left to preset and pair.
+SETTINGS = (
+    ("--steps", "num_inference_steps", int, "denoising steps"),
+    ("--image-scale", "image_scale", float, "classifier-free guidance scale of the picture"),
+    ("--sound-scale", "sound_scale", float, "classifier-free guidance scale of the sound"),
+    ("--image-weight", "image_weight", float, "weight of the image model in the blend"),
+    ("--sound-weight", "sound_weight", float, "weight of the sound model in the blend"),
+    ("--image-start", "image_start", float, "fraction of the run at which the image model joins"),
+    ("--sound-start", "sound_start", float, "fraction of the run at which the sound model joins"),
+    ("--solver", "solver", str, "ddim or dpmpp_2m"),
+    ("--width", "width", int, "width of the picture in pixels, hence the length of the sound"),
+    ("--strength", "strength", float, "with --init: 0 keeps the file, 1 forgets it (0.7)"),
+    ("--preset", "preset", str, "a named set of settings, such as paper"),
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are one line, like every other error here."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; the exit code: 0, 2 after an error, 130 when stopped by the keyboard."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a console without emoji must not stop a composition
+            stream.reconfigure(errors="replace")
+    args = _parser().parse_args(argv)
+    try:
+        args.run(args)
+    except KeyboardInterrupt:
+        print("itskit: stopped", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if args.debug:
+            raise
+        print(f"itskit: error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show where an error came from")
+    parser = Parser(prog="itskit", description="Images that sound: one picture that also plays.")
+    parser.add_argument("--version", action="version", version=f"itskit {_version('itskit')}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    compose = commands.add_parser(
+        "compose", parents=[common], help="two prompts in, one picture that is also a sound out"
+    )
+    compose.add_argument("image_prompt", metavar="IMAGE_PROMPT", help="what it should look like")
+    compose.add_argument("sound_prompt", metavar="SOUND_PROMPT", help="what it should sound like")
+    seeds = compose.add_mutually_exclusive_group()
+    seeds.add_argument("--seed", type=int, default=0, help="where the noise comes from (0)")
+    seeds.add_argument("--seeds", type=_seeds, metavar="1,2,3", help="one result for each")
+    for flag, keyword, kind, text in SETTINGS:
+        compose.add_argument(flag, dest=keyword, type=kind, metavar=kind.__name__, help=text)
+    compose.add_argument("--init", metavar="FILE", help="start from a picture or a recording")
+    compose.add_argument("--pair", default="pocket", help="pocket, paper or a folder (pocket)")
+    compose.set_defaults(run=_compose)
+
+    again = commands.add_parser("again", parents=[common], help="make a result from its recipe")
+    again.add_argument("recipe", metavar="RECIPE", help="the .json, or the .png that carries it")
+    again.add_argument("--pair", help="use this pair instead of the recipe's")
+    again.set_defaults(run=_again)
+
+    for command in (compose, again):
+        command.add_argument("--out", default="out", type=Path, help="folder for the files (out)")
+        command.add_argument("--no-video", action="store_true", help="no MP4")
+        command.add_argument("--no-page", action="store_true", help="no HTML page")
+
+    info = commands.add_parser("info", parents=[common], help="versions, weights, licences")
+    info.add_argument("--pair", default="pocket", help="pocket, paper or a folder (pocket)")
+    info.set_defaults(run=_info)
+    return parser
+
+
+# ---- commands ------------------------------------------------------------------------------------
+
+
+def _compose(args) -> None:
+    import itskit
+
+    settings = {key: getattr(args, key) for _, key, _, _ in SETTINGS}
+    settings = {key: value for key, value in settings.items() if value is not None}
+    if args.init is not None:
+        settings["init"] = read_start(args.init)
+    pair = _load(args.pair)
+    seeds = args.seeds or [args.seed]
+    for number, seed in enumerate(seeds, start=1):  # one by one: each result is there to be opened
+        count = f" ({number} of {len(seeds)})" if len(seeds) > 1 else ""
+        print(f"Composing “{args.image_prompt}” and “{args.sound_prompt}”, seed {seed}{count}")
+        started = time.perf_counter()
+        result = itskit.compose(pair, args.image_prompt, args.sound_prompt, seed=seed, **settings)
+        _save(result, args, started)
+
+
+def _again(args) -> None:
+    from itskit.compose import recompose
+
+    recipe = read_recipe(args.recipe)
+    pair = _load(args.pair or recipe["pair"])
+    if recipe.get("weights_hash") not in (None, pair.weights_hash):
+        print("The recipe was made with other weights: the result will differ.", file=sys.stderr)
+    started = time.perf_counter()
+    _save(recompose(pair, recipe), args, started)
+
+
+def _info(args) -> None:
+    for name in ("itskit", "torch", "diffusers", "transformers", "numpy"):
+        print(f"{name:14}{_version(name)}")
+    print(f"{'python':14}{sys.version.split()[0]}")
+    pair = _load(args.pair)
+    print(f"{'pair':14}{pair.name}")
+    print(f"{'weights':14}{pair.weights_hash}")
+    print(f"{'latent':14}{' x '.join(map(str, pair.image.latent_shape))}")
+    print(f"{'presets':14}{', '.join(sorted(pair.presets)) or 'none'}")
+    print(f"{'licence':14}{_licence(pair.name)}")
+
+
+def _load(name: str):
+    """`load_pair`, telling the person who waits: the first import takes seconds."""
+    print(f"Loading the {name} pair ...", flush=True)
+    import itskit
+
+    return itskit.load_pair(name)
+
+
+def _save(result, args, started: float) -> None:
+    """Write every file of one result and say what each is."""
+    from itskit import export
+
+    seconds = time.perf_counter() - started
+    recipe = result.recipe
+    args.out.mkdir(parents=True, exist_ok=True)
+    words = (export.safe_name(recipe[key]) for key in ("image_prompt", "sound_prompt"))
+    stem = str(args.out / "_".join([*words, str(recipe["seeds"][0])]))
+
+    export.png(result, stem + ".png")
+    export.audio(result, stem + ".wav")
+    text = json.dumps(recipe, indent=2, ensure_ascii=False)
+    Path(stem + ".json").write_text(text + "\n", encoding="utf-8")
+    made = {".png": "the picture", ".wav": "its sound", ".json": "the recipe (itskit again)"}
+    if not args.no_video:
+        export.video(result, stem + ".mp4")
+        made[".mp4"] = "picture and sound together"
+    if not args.no_page:
+        export.page(result, stem + ".html")
+        made[".html"] = "see and hear every step, in any browser"
+    print(f"Composed in {seconds:.1f} s. Your files:")
+    for ending, what in made.items():
+        print(f"  {stem + ending}   {what}")
+
+
+# ---- what people hand in -------------------------------------------------------------------------
+
+
+def read_start(path: str | Path):
+    """A `Picture` or a `Sound` (mono, float32, its own rate) from a file, told by its ending."""
+    from itskit.modality import Picture, Sound
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"--init {path}: no such file")
+    ending = path.suffix.lower()
+    if ending in (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"):
+        from PIL import Image
+
+        with Image.open(path) as image:
+            return Picture(image.convert("RGB"))
+    if ending in (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff"):
+        import soundfile
+
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)  # (n, channels)
+        return Sound(samples.mean(axis=1), rate)  # (n,)
+    raise ValueError(f"--init {path}: expected a picture (PNG, JPEG …) or a sound (WAV, MP3 …)")
+
+
+def read_recipe(path: str | Path) -> dict:
+    """The recipe in a .json file, or in the text chunk of a .png that itskit wrote."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such recipe")
+    if path.suffix.lower() == ".png":
+        from PIL import Image
+
+        with Image.open(path) as image:
+            text = image.info.get("recipe", "")
+    else:
+        text = path.read_text(encoding="utf-8")
+    try:
+        recipe = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: expected a recipe in JSON, found none ({error.msg})") from None
+    missing = {"pair", "image_prompt", "sound_prompt", "seeds"} - set(recipe)
+    if missing:
+        raise ValueError(f"{path}: not a recipe of itskit, it lacks {', '.join(sorted(missing))}")
+    return recipe
+
+
+# ---- small things --------------------------------------------------------------------------------
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        message = f"expected whole numbers with commas between, such as 1,2,3, got {text!r}"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _licence(pair_name: str) -> str:
+    weights = "CC-BY-SA-4.0" if pair_name == "pocket" else "as their authors say"
+    return f"code MIT, weights {weights}"
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {text}"
