@@ -8,8 +8,8 @@
 #   VENV=.venv                   where the environment lives
 #   TORCH="torch==2.13.0"        which PyTorch to install when there is none yet
 #   PIP_TORCH_ARGS="..."         extra pip arguments for it; by default PyTorch's index of CPU builds
-#                                is added when it can be reached, so that no gigabytes of CUDA come.
-#                                For an NVIDIA GPU: make demo PIP_TORCH_ARGS=--prefer-binary
+#                                is added when it can be reached, so that no gigabytes of CUDA come
+#   GPU=1                        do not look for a CPU build: PyTorch for an NVIDIA GPU
 #   IMAGE="..." SOUND="..." SEED=7 OUT=out      what `make demo` composes
 #   WORKERS=2                    how many tests run side by side
 
@@ -111,7 +111,7 @@ $(PY):
 $(VENV)/.itskit: pyproject.toml | $(PY)
 	@$(PY) -c 'import torch' 2>/dev/null || { \
 	  args="$(PIP_TORCH_ARGS)"; \
-	  if [ -z "$$args" ] && [ "$$(uname)" = Linux ] && $(PY) -c "import urllib.request as u; \
+	  if [ -z "$$args$(GPU)" ] && [ "$$(uname)" = Linux ] && $(PY) -c "import urllib.request as u; \
 	u.urlopen('$(CPU_INDEX)/torch/', timeout=5)" 2>/dev/null; then args="--extra-index-url $(CPU_INDEX)"; fi; \
 	  echo "Installing $(TORCH) $$args"; \
 	  $(PIP) install "$(TORCH)" $$args || { \

@@ -1,0 +1,234 @@
+"""What must hold for the repository as a whole: nothing unsafe, nothing missing, nothing stale."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10; pytest brings tomli there
+    import tomli as tomllib
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MODULES = sorted((ROOT / "itskit").rglob("*.py"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# Names that differ: in conda-forge, and between what is imported and what is installed.
+CONDA = {"torch": "pytorch-cpu", "soundfile": "pysoundfile", "matplotlib": "matplotlib-base"}
+IMPORTED_AS = {"pillow": "PIL", "ipython": "IPython"}
+
+
+def tracked() -> list[Path]:
+    """Every file under version control; without git, every file outside hidden folders."""
+    try:
+        command = ["git", "ls-files", "-z"]
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        return [ROOT / name for name in listed.stdout.split("\0") if name]
+    except (OSError, subprocess.CalledProcessError):
+        inside = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
+        return [ROOT / path for path in inside if not path.parts[0].startswith((".", "out"))]
+
+
+def requirements(lines: list[str]) -> dict[str, Requirement]:
+    return {r.name.lower().replace("_", "-"): r for r in map(Requirement, lines)}
+
+
+def lowest(requirement: Requirement) -> Version:
+    return max(Version(s.version) for s in requirement.specifier if s.operator in (">=", "=="))
+
+
+# ---- nothing unsafe ------------------------------------------------------------------------------
+
+
+def test_no_pickles_are_tracked():
+    unsafe = {".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".npy", ".joblib"}
+    assert [path.name for path in tracked() if path.suffix in unsafe] == []
+
+
+def test_no_file_is_too_large_for_a_repository():
+    limit = 50 * 2**20
+    assert [p.name for p in tracked() if p.exists() and p.stat().st_size > limit] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_module_unpickles_and_evaluates_nothing(path):
+    unsafe = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            unsafe += [a.name for a in node.names if a.name in {"pickle", "dill", "joblib"}]
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            safe = any(
+                k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in node.keywords
+            )
+            if called in {"eval", "exec"} or (called == "torch.load" and not safe):
+                unsafe.append(f"{called} in line {node.lineno}")
+    assert unsafe == []
+
+
+def test_no_paths_of_somebodys_machine():
+    folder = re.compile(r"(?<![\w.~:/$}-])/(?:home|Users|root|work|opt|tmp|mnt)/\w")
+    texts = {".py", ".md", ".ipynb", ".toml", ".yml", ".js", ".css", ".json", ""}
+    found = []
+    for path in tracked():
+        if path.suffix in texts and path.is_file() and path.stat().st_size < 2**21:
+            text = path.read_text(encoding="utf-8", errors="ignore")
+            found += [f"{path.name}: {m.group()}" for m in folder.finditer(text)]
+    assert found == []
+
+
+# ---- small enough to read ------------------------------------------------------------------------
+
+
+def test_modules_stay_short():
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for path in MODULES
+    }
+    assert {name: n for name, n in lengths.items() if n > 350} == {}
+
+
+# ---- notebooks -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
+def test_notebook_is_valid_and_light(path):
+    text = path.read_text(encoding="utf-8")
+    nbformat.validate(nbformat.reads(text, as_version=4))
+    assert len(text) < 600_000, "stored outputs that nobody needs?"
+    # Widget state is heavy, and the form without it shows as "Invalid Notebook" on GitHub.
+    assert "widgets" not in json.loads(text)["metadata"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
+def test_notebook_has_short_cells_and_both_badges(path):
+    cells = nbformat.read(path, as_version=4).cells
+    code = [c.source for c in cells if c.cell_type == "code"]
+    assert [c for c in code if len(c.splitlines()) > 12] == []
+    prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
+    where = f"notebooks/{path.name}"
+    assert f"colab.research.google.com/github/itskit/itskit/blob/main/{where}" in prose
+    assert f"mybinder.org/v2/gh/itskit/itskit/HEAD?urlpath=lab/tree/{where}" in prose
+
+
+# ---- dependencies --------------------------------------------------------------------------------
+
+
+def conda_requirements(path: Path) -> dict[str, Requirement]:
+    """Name → requirement of a conda environment file, its pip part included."""
+    lines = []
+    for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]:
+        lines += entry["pip"] if isinstance(entry, dict) else [entry]
+    # conda's "python=3.11" is pip's "python==3.11"
+    lines = [re.sub(r"(?<![<>=!])=(?!=)", "==", line) for line in lines if not line.startswith("-")]
+    return requirements(lines)
+
+
+@pytest.mark.parametrize("name", ["environment.yml", "binder/environment.yml"])
+def test_conda_environment_lists_every_dependency(name):
+    listed = conda_requirements(ROOT / name)
+    for dependency, wanted in requirements(PROJECT["dependencies"]).items():
+        conda_name = CONDA.get(dependency, dependency)
+        assert conda_name in listed, f"{name} lacks {conda_name}"
+        assert lowest(listed[conda_name]) >= lowest(wanted), f"{name}: {conda_name} is too old"
+
+
+def test_binder_installs_the_package_without_dependencies():
+    python = conda_requirements(ROOT / "binder/environment.yml")["python"]
+    assert str(python.specifier) == "==3.11"  # Binder needs an exact one
+    post_build = ROOT / "binder/postBuild"
+    assert os.access(post_build, os.X_OK)
+    lines = post_build.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "#!/bin/bash"
+    assert "pip install --no-cache-dir --no-deps -e ." in lines
+
+
+def test_every_import_is_a_declared_dependency():
+    """In the package itself; what only training and scoring need stands in their extras."""
+    extras = PROJECT["optional-dependencies"]
+    declared = requirements(PROJECT["dependencies"] + extras["train"] + extras["score"])
+    allowed = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in declared}
+    allowed |= {"itskit", *sys.stdlib_module_names}
+    foreign = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module]
+            for name in {n.split(".")[0] for n in names} - allowed:
+                foreign.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    assert foreign == {}
+
+
+# ---- what the documents promise ------------------------------------------------------------------
+
+
+def makefile_targets() -> set[str]:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z][a-z-]*):(?!=)", text, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_documented_make_commands_exist(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    commands = set(re.findall(r"(?:^|`)make ([a-z-]+)", text, flags=re.MULTILINE))
+    assert commands
+    assert commands <= makefile_targets()
+
+
+def test_readme_shows_the_two_commands():
+    assert re.search(r"^make demo\b", README, flags=re.MULTILINE)
+    assert re.search(r"^make test\b", README, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_relative_links_lead_somewhere(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    local = [link.split("#")[0] for link in links if not link.startswith(("http", "#"))]
+    assert [link for link in local if not (ROOT / link).exists()] == []
+
+
+def test_readme_lists_every_notebook():
+    assert [path.name for path in NOTEBOOKS if f"notebooks/{path.name}" not in README] == []
+
+
+def test_ci_runs_the_documented_test_command():
+    script = ROOT / ".ci/run"
+    assert os.access(script, os.X_OK)
+    assert re.search(r"^make test\b", script.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def test_version_stands_in_the_changelog():
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = re.findall(r"^## \[(\d[^\]]*)\]", changelog, flags=re.MULTILINE)
+    assert released[0] == PROJECT["version"]
+
+
+def test_licences_are_there():
+    licence = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert licence.startswith("MIT License")
+    assert "The itskit authors" in licence
+    for name in set(re.findall(r"[\w.-]+", PROJECT["license"])) - {"AND", "MIT"}:
+        assert (ROOT / "LICENSES" / f"{name}.txt").stat().st_size > 5_000, name
+
+
+def test_weights_travel_with_a_model_card_and_their_licence():
+    folders = {path.parent for path in (ROOT / "itskit").rglob("*.safetensors")}
+    for folder in folders:
+        cards = [f / "MODEL_CARD.md" for f in (folder, folder.parent)]
+        card = next(card for card in cards if card.exists())
+        assert "CC-BY-SA-4.0" in card.read_text(encoding="utf-8")
