@@ -8,8 +8,11 @@ import argparse
 import json
 import sys
 import time
+import warnings
 from importlib import metadata
 from pathlib import Path
+
+from itskit import __version__
 
 # Flag, keyword of `itskit.compose`, type, help. What is not given is left to preset and pair.
 SETTINGS = (
@@ -41,7 +44,9 @@ def main(argv: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     args = _parser().parse_args(argv)
     try:
-        args.run(args)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            args.run(args)
     except KeyboardInterrupt:
         print("itskit: stopped", file=sys.stderr)
         return 130
@@ -57,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show where an error came from")
     parser = Parser(prog="itskit", description="Images that sound: one picture that also plays.")
-    parser.add_argument("--version", action="version", version=f"itskit {_version('itskit')}")
+    parser.add_argument("--version", action="version", version=f"itskit {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     compose = commands.add_parser(
@@ -70,7 +75,6 @@ def _parser() -> argparse.ArgumentParser:
     seeds.add_argument("--seeds", type=_seeds, metavar="1,2,3", help="one result for each")
     for flag, keyword, kind, text in SETTINGS:
         compose.add_argument(flag, dest=keyword, type=kind, metavar=kind.__name__, help=text)
-    compose.add_argument("--init", metavar="FILE", help="start from a picture or a recording")
     compose.add_argument("--pair", default="pocket", help="pocket, paper or a folder (pocket)")
     compose.set_defaults(run=_compose)
 
@@ -80,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     again.set_defaults(run=_again)
 
     for command in (compose, again):
+        command.add_argument("--init", metavar="FILE", help="start from a picture or a recording")
         command.add_argument("--out", default="out", type=Path, help="folder for the files (out)")
         command.add_argument("--no-video", action="store_true", help="no MP4")
         command.add_argument("--no-page", action="store_true", help="no HTML page")
@@ -114,11 +119,10 @@ def _again(args) -> None:
     from itskit.compose import recompose
 
     recipe = read_recipe(args.recipe)
+    changes = {} if args.init is None else {"init": read_start(args.init)}
     pair = _load(args.pair or recipe["pair"])
-    if recipe.get("weights_hash") not in (None, pair.weights_hash):
-        print("The recipe was made with other weights: the result will differ.", file=sys.stderr)
     started = time.perf_counter()
-    _save(recompose(pair, recipe), args, started)
+    _save(recompose(pair, recipe, **changes), args, started)
 
 
 def _info(args) -> None:
@@ -142,29 +146,29 @@ def _load(name: str):
 
 
 def _save(result, args, started: float) -> None:
-    """Write every file of one result and say what each is."""
+    """Write every file of every item of a result and say what each is."""
     from itskit import export
+    from itskit.export.names import stem_for
 
-    seconds = time.perf_counter() - started
-    recipe = result.recipe
+    print(f"Composed in {time.perf_counter() - started:.1f} s. Your files:")
     args.out.mkdir(parents=True, exist_ok=True)
-    words = (export.safe_name(recipe[key]) for key in ("image_prompt", "sound_prompt"))
-    stem = str(args.out / "_".join([*words, str(recipe["seeds"][0])]))
+    for item, seed in enumerate(result.recipe["seeds"]):
+        recipe = result.recipe | {"seeds": [seed]}
+        stem = str(args.out / stem_for(recipe))
+        _made(export.png(result, stem + ".png", item=item), "the picture")
+        _made(export.audio(result, stem + ".wav", item=item), "its sound")
+        text = json.dumps(recipe, indent=2, ensure_ascii=False)
+        Path(stem + ".json").write_text(text + "\n", encoding="utf-8")
+        _made(stem + ".json", "the recipe: itskit again makes it anew")
+        if not args.no_video:
+            _made(export.video(result, stem + ".mp4", item=item), "picture and sound in one film")
+        if not args.no_page:
+            page = export.page(result, stem + ".html", item=item, progress=True)
+            _made(page, "see and hear every step, in any browser")
 
-    export.png(result, stem + ".png")
-    export.audio(result, stem + ".wav")
-    text = json.dumps(recipe, indent=2, ensure_ascii=False)
-    Path(stem + ".json").write_text(text + "\n", encoding="utf-8")
-    made = {".png": "the picture", ".wav": "its sound", ".json": "the recipe (itskit again)"}
-    if not args.no_video:
-        export.video(result, stem + ".mp4")
-        made[".mp4"] = "picture and sound together"
-    if not args.no_page:
-        export.page(result, stem + ".html")
-        made[".html"] = "see and hear every step, in any browser"
-    print(f"Composed in {seconds:.1f} s. Your files:")
-    for ending, what in made.items():
-        print(f"  {stem + ending}   {what}")
+
+def _made(path, what: str) -> None:
+    print(f"  {path}   {what}", flush=True)
 
 
 # ---- what people hand in -------------------------------------------------------------------------
@@ -236,6 +240,12 @@ def _licence(pair_name: str) -> str:
     return f"code MIT, weights {weights}"
 
 
+def _show_warning(message, category, *_) -> None:
+    if category is UserWarning:  # what libraries tell their developers is not for this person
+        print(f"itskit: warning: {_one_line(message)}", file=sys.stderr)
+
+
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
-    return text if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {text}"
+    plain = isinstance(error, (ValueError, OSError, Warning)) and text
+    return text if plain else f"{type(error).__name__}: {text}"

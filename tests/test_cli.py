@@ -1,0 +1,253 @@
+"""The command line, run on a pair without networks whose result is known in advance: a castle."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from a_run import NASTY, castle, fake_pair
+from PIL import Image
+
+import itskit
+from itskit.cli import main, read_start
+from itskit.schedule import noise_from_clean
+
+WORDS = ["a castle with towers", "church bells ringing"]
+QUICK = ["--steps", "4", "--no-video", "--no-page"]
+
+
+def known_pair():
+    """Both models believe in the castle, whatever the prompt and the noise."""
+    pair = fake_pair()
+    target = pair.image.encode(castle())  # (1, 4, 16, 64)
+
+    def predict_noise(latent, t, prompt_embeds):
+        assert prompt_embeds.shape == (len(latent), 1, 2)
+        return noise_from_clean(latent, target[..., : latent.shape[-1]], pair.image.alpha_bar[t])
+
+    def analyse(picture):
+        return torch.from_numpy(np.asarray(picture.image.convert("L")) / 255.0).float()[None, None]
+
+    changes = {
+        "encode_prompt": lambda text: torch.full((1, 1, 2), float(len(text))),
+        "predict_noise": predict_noise,
+        "analyse": analyse,
+    }
+    return replace(pair, image=replace(pair.image, **changes), sound=replace(pair.sound, **changes))
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capsys):
+    """Run a command in an empty folder: exit code, stdout, stderr."""
+    monkeypatch.setattr(itskit, "load_pair", lambda name: known_pair(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*argv):
+        try:
+            code = main([str(arg) for arg in argv])
+        except SystemExit as stop:  # argparse's way out
+            code = stop.code
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def one_file(folder, ending):
+    (path,) = folder.glob(f"*{ending}")
+    return path
+
+
+# ---- compose -------------------------------------------------------------------------------------
+
+
+def test_compose_writes_picture_sound_and_recipe(run, tmp_path):
+    code, out, _ = run("compose", *WORDS, "--seed", 7, *QUICK)
+    assert code == 0
+    folder = tmp_path / "out"
+    with Image.open(one_file(folder, ".png")) as image:
+        made = np.asarray(image.convert("L")) / 255
+    # The castle as the pair's own decoder shows it, in 8-bit grey.
+    pair = fake_pair()
+    expected = pair.image.decode(pair.image.encode(castle()))[0, 0].numpy()
+    assert made.shape == (128, 512)
+    assert np.abs(made - expected).max() < 0.02
+
+    samples, rate = soundfile.read(one_file(folder, ".wav"))
+    assert rate == 16000
+    assert len(samples) == 512 * 160
+    assert 0.01 < np.abs(samples).max() <= 1
+
+    recipe = json.loads(one_file(folder, ".json").read_text(encoding="utf-8"))
+    assert [recipe["image_prompt"], recipe["sound_prompt"]] == WORDS
+    assert recipe["seeds"] == [7]
+    assert recipe["num_inference_steps"] == 4
+    for path in folder.iterdir():
+        assert path.name in out  # it says where everything is
+
+
+def test_compose_writes_video_and_page(run, tmp_path):
+    code, _, err = run("compose", *WORDS, "--seed", 7, "--steps", 3, "--out", "elsewhere")
+    assert code == 0, err
+    folder = tmp_path / "elsewhere"
+    assert one_file(folder, ".mp4").read_bytes()[4:8] == b"ftyp"
+    page = one_file(folder, ".html").read_text(encoding="utf-8")
+    assert WORDS[0] in page
+    assert "<script" in page
+
+
+def test_each_seed_gets_its_files(run, tmp_path):
+    code, _, _ = run("compose", *WORDS, "--seeds", "1,2,3", *QUICK)
+    assert code == 0
+    recipes = [json.loads(p.read_text()) for p in sorted((tmp_path / "out").glob("*.json"))]
+    assert [recipe["seeds"] for recipe in recipes] == [[1], [2], [3]]
+    assert len(list((tmp_path / "out").glob("*.png"))) == 3
+
+
+def test_settings_reach_the_recipe(run, tmp_path):
+    flags = ["--image-scale", 3, "--sound-scale", 4, "--image-weight", 0.25, "--sound-weight", 0.75]
+    flags += ["--image-start", 0.5, "--sound-start", 0, "--solver", "dpmpp_2m", "--width", 256]
+    code, _, err = run("compose", *WORDS, *QUICK, *flags)
+    assert code == 0, err
+    recipe = json.loads(one_file(tmp_path / "out", ".json").read_text())
+    expected = {"image_scale": 3, "sound_scale": 4, "image_weight": 0.25, "sound_weight": 0.75}
+    expected |= {"image_start": 0.5, "sound_start": 0, "solver": "dpmpp_2m", "width": 256}
+    assert {key: recipe[key] for key in expected} == expected
+    with Image.open(one_file(tmp_path / "out", ".png")) as image:
+        assert image.size == (256, 128)
+
+
+def test_prompts_cannot_leave_the_folder(run, tmp_path):
+    code, _, err = run("compose", "../../" + NASTY, "/etc/" + NASTY, *QUICK)
+    assert code == 0, err
+    assert {p.parent for p in tmp_path.rglob("*.*")} == {tmp_path / "out"}
+    recipe = json.loads(one_file(tmp_path / "out", ".json").read_text(encoding="utf-8"))
+    assert recipe["image_prompt"] == "../../" + NASTY
+
+
+# ---- again ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", [".json", ".png"])
+def test_again_makes_the_same_files(run, tmp_path, ending):
+    run("compose", *WORDS, "--seed", 5, *QUICK, "--out", "first")
+    recipe = one_file(tmp_path / "first", ending)
+    code, _, err = run("again", recipe, "--out", "second", "--no-video", "--no-page")
+    assert code == 0, err
+    for kept in (".png", ".wav", ".json"):
+        first, second = (one_file(tmp_path / f, kept) for f in ("first", "second"))
+        assert first.name == second.name
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_picture_to_begin_with_is_asked_for_again(run, tmp_path):
+    start = tmp_path / "mine.png"
+    Image.new("L", (512, 128), 200).save(start)
+    run("compose", *WORDS, *QUICK, "--init", start, "--strength", 0.5, "--out", "first")
+    recipe = one_file(tmp_path / "first", ".json")
+    assert json.loads(recipe.read_text())["init"]["kind"] == "Picture"
+    code, _, err = run("again", recipe, "--no-video", "--no-page")
+    assert code == 2
+    assert "init" in err
+    assert run("again", recipe, "--init", start, "--no-video", "--no-page")[0] == 0
+
+
+# ---- errors: one line, code 2 --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["compose", "", "bells"], "prompt"),
+        (["compose", "a cat"], "SOUND_PROMPT"),
+        (["compose", *WORDS, "--steps", "0"], "0"),
+        (["compose", *WORDS, "--steps", "many"], "many"),
+        (["compose", *WORDS, "--image-weight", "-1"], "weight"),
+        (["compose", *WORDS, "--width", "13"], "13"),
+        (["compose", *WORDS, "--preset", "nonesuch"], "nonesuch"),
+        (["compose", *WORDS, "--solver", "nonesuch"], "nonesuch"),
+        (["compose", *WORDS, "--seeds", "1;2"], "1;2"),
+        (["compose", *WORDS, "--seed", "1", "--seeds", "1,2"], "--seed"),
+        (["compose", *WORDS, "--init", "missing.png"], "missing.png"),
+        (["again", "missing.json"], "missing.json"),
+        (["sing"], "sing"),
+    ],
+    ids=lambda value: " ".join(value)[-30:] if isinstance(value, list) else "",
+)
+def test_errors_are_one_clear_line(run, argv, said):
+    code, _, err = run(*argv)
+    last = err.strip().splitlines()[-1]
+    assert code == 2
+    assert said in last
+    assert last.startswith("itskit")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"pair": "pocket"}', ""])
+def test_what_is_no_recipe_is_refused(run, tmp_path, text):
+    (tmp_path / "odd.json").write_text(text)
+    code, _, err = run("again", "odd.json")
+    assert code == 2
+    assert "odd.json" in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_debug_shows_where_an_error_came_from(run):
+    with pytest.raises(ValueError, match="prompt"):
+        run("compose", "", "bells", "--debug")
+
+
+def test_ctrl_c_is_not_an_error_of_the_program(run, monkeypatch):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(itskit, "load_pair", interrupted)
+    code, _, err = run("compose", *WORDS)
+    assert (code, err) == (130, "itskit: stopped\n")
+
+
+# ---- what people hand in -------------------------------------------------------------------------
+
+
+def test_a_stereo_recording_becomes_the_mean_of_its_channels(tmp_path):
+    left, right = np.linspace(-0.5, 0.5, 800), np.full(800, 0.25)
+    soundfile.write(tmp_path / "s.wav", np.stack([left, right], 1), 22050, subtype="FLOAT")
+    sound = read_start(tmp_path / "s.wav")
+    assert sound.rate == 22050
+    np.testing.assert_allclose(sound.samples, (left + right) / 2, atol=1e-6)
+
+
+def test_a_picture_keeps_its_pixels(tmp_path):
+    Image.new("RGB", (9, 4), (10, 20, 30)).save(tmp_path / "p.PNG")
+    image = read_start(tmp_path / "p.PNG").image
+    assert image.size == (9, 4)
+    assert image.getpixel((3, 3)) == (10, 20, 30)
+
+
+def test_other_files_are_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("la la la")
+    with pytest.raises(ValueError, match=r"notes\.txt.*PNG.*WAV"):
+        read_start(tmp_path / "notes.txt")
+
+
+# ---- the door ------------------------------------------------------------------------------------
+
+
+def test_info_names_versions_weights_and_licence(run):
+    code, out, _ = run("info")
+    assert code == 0
+    for expected in (itskit.__version__, torch.__version__, "0123abcd", "4 x 16 x 64", "MIT"):
+        assert expected in out
+
+
+def test_version_needs_no_torch():
+    script = "import sys, itskit.cli; assert not {'torch', 'numpy', 'PIL'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
+    shown = subprocess.run(
+        [sys.executable, "-m", "itskit", "--version"], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.strip() == f"itskit {itskit.__version__}"
