@@ -1,0 +1,104 @@
+"""What happened in a run, read from its Trajectory: agreement, sizes, and who moved the latent.
+
+notation
+    eps_g     guide g's noise estimate at a step (C, h, w); absent while it is silent
+    w_g       its mean share of the blend, they add up to 1
+    eps       the blend, sum over g of w_g eps_g
+
+Everything here is a pure function of recorded Steps: no network is called.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+from .sampling import Trajectory
+
+
+def guide_names(trajectory: Trajectory) -> list[str]:
+    """A name for each guide: image and sound, then numbers."""
+    count = max(len(step.weights) for step in trajectory.steps)
+    return [("image", "sound")[g] if g < 2 else f"guide {g + 1}" for g in range(count)]
+
+
+def cosines(trajectory: Trajectory, item: int = 0, guides: tuple[int, int] = (0, 1)) -> np.ndarray:
+    """Cosine between the noise estimates of two guides, (steps,); NaN where one is silent.
+
+    1 where both want the same change, 0 where they have nothing to do with each other.
+    """
+    values = np.full(len(trajectory), np.nan)
+    for i in range(len(trajectory)):
+        estimates = _estimates(trajectory, i, item)
+        a, b = (estimates[g] if g < len(estimates) else None for g in guides)
+        if a is not None and b is not None:
+            values[i] = float((a * b).sum() / (a.norm() * b.norm()).clamp_min(1e-12))
+    return values
+
+
+def norms(trajectory: Trajectory, item: int = 0) -> np.ndarray:
+    """Root mean square of each guide's noise estimate, (steps, guides); NaN where it is silent.
+
+    Without guidance it is near 1, the size of the noise; a large guidance scale inflates it.
+    """
+    values = np.full((len(trajectory), len(guide_names(trajectory))), np.nan)
+    for i in range(len(trajectory)):
+        for g, noise in enumerate(_estimates(trajectory, i, item)):
+            if noise is not None:
+                values[i, g] = float(noise.square().mean().sqrt())
+    return values
+
+
+def shares(trajectory: Trajectory, item: int = 0) -> np.ndarray:
+    """Each guide's part in every update, (steps, guides), adding up to 1.
+
+    The blend is a sum, so its squared length falls into one part for each guide,
+    `<w_g eps_g, eps> / <eps, eps>`: how far that voice carried the update. It is 0 for a silent
+    guide, and can leave [0, 1] when voices pull against each other. Trajectories saved without
+    noises give the weights instead.
+    """
+    values = np.zeros((len(trajectory), len(guide_names(trajectory))))
+    for i, step in enumerate(trajectory.steps):
+        weights = np.asarray(step.weights, dtype=float)
+        estimates = _estimates(trajectory, i, item)
+        parts = [
+            weight * noise if noise is not None else None
+            for weight, noise in zip(weights, estimates, strict=False)
+        ]
+        spoken = [part for part in parts if part is not None]
+        if not spoken:
+            values[i, : len(weights)] = weights
+            continue
+        blend = sum(spoken)
+        length = float((blend * blend).sum()) or 1.0
+        for g, part in enumerate(parts):
+            values[i, g] = 0.0 if part is None else float((part * blend).sum()) / length
+    return values
+
+
+def updates(trajectory: Trajectory, item: int = 0) -> np.ndarray:
+    """Root mean square of the change that each step made to the latent, (steps,)."""
+    moves = (step.latent[item].double() - step.noisy[item].double() for step in trajectory.steps)
+    return np.array([float(move.square().mean().sqrt()) for move in moves])
+
+
+def summary(trajectory: Trajectory, item: int = 0) -> dict:
+    """All of the above as JSON-able lists, None for NaN: what plots and the scrubber draw."""
+    several = len(guide_names(trajectory)) > 1
+    return {
+        "count": len(trajectory),
+        "guides": guide_names(trajectory),
+        "cosine": _plain(cosines(trajectory, item)) if several else [],
+        "norms": [_plain(column) for column in norms(trajectory, item).T],
+        "shares": [_plain(column) for column in shares(trajectory, item).T],
+    }
+
+
+def _estimates(trajectory: Trajectory, index: int, item: int) -> list[Tensor | None]:
+    """The guides' noises (C, h, w) of one item at a step, in float64."""
+    noises = trajectory.steps[index].noises or ()
+    return [None if noise is None else noise[item].double() for noise in noises]
+
+
+def _plain(values: np.ndarray) -> list[float | None]:
+    return [round(float(value), 4) if np.isfinite(value) else None for value in values]

@@ -1,0 +1,48 @@
+"""Names that are safe as files, whatever a person typed as a prompt."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from hashlib import sha256
+from pathlib import Path
+
+# Names that Windows keeps for devices, with any suffix.
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for n in range(10))}
+
+
+def safe_name(text: str, limit: int = 60) -> str:
+    """A file name (no suffix) made of a-z, 0-9 and single hyphens, 1 to `limit` characters.
+
+    Accents are dropped. A text whose letters cannot be kept at all (Arabic, emoji) gives a short
+    hash of itself, so that different prompts keep different names.
+    """
+    text = str(text)
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9]+", "-", plain)[:limit].strip("-")
+    if not name or name in _DEVICES:
+        name = f"{name or 'prompt'}-{sha256(text.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    return name
+
+
+def stem_for(recipe: dict) -> str:
+    """A file name for a result: its prompts and its seed."""
+    words = [safe_name(recipe[k], 40) for k in ("image_prompt", "sound_prompt") if recipe.get(k)]
+    seeds = recipe.get("seeds") or ([recipe["seed"]] if "seed" in recipe else [])
+    return "--".join(words or ["itskit"]) + (f"--seed{seeds[0]}" if seeds else "")
+
+
+def file_for(path, recipe: dict, suffix: str) -> Path:
+    """`path` as it is, or a name of its own for the recipe: in a folder if `path` is one, else
+    (None) in the working directory. The folder above it is made."""
+    if path is None or Path(path).is_dir():
+        path = Path(path or ".") / (stem_for(recipe) + suffix)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def title_of(recipe: dict) -> str:
+    """One line for a window's title or a player's display."""
+    words = [recipe[k] for k in ("image_prompt", "sound_prompt") if recipe.get(k)]
+    return " + ".join(words) or "An image that sounds"

@@ -1,0 +1,114 @@
+"""One file that shows and plays everything, with no kernel and no network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from pathlib import Path
+
+from ..sampling import Trajectory
+from . import scrub
+from .names import file_for, title_of
+
+# Nothing may be fetched, not even by mistake: all that the page needs is in it.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "img-src data: blob:; media-src data: blob:"
+)
+
+TEMPLATE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="generator" content="itskit">
+<title>{title}</title>
+<style>
+body {{ margin: 0; padding: {padding}; background: {light}; }}
+@media (prefers-color-scheme: dark) {{ body {{ background: {dark}; }} }}
+{style}
+</style>
+</head>
+<body>
+<main id="scrubber"></main>
+<noscript>This page plays its pictures and sounds with JavaScript, which is switched off.</noscript>
+<script type="application/json" id="data">{data}</script>
+<script type="module">
+{module}
+const data = JSON.parse(document.getElementById("data").textContent);
+mountPage(document.getElementById("scrubber"), data);
+</script>
+</body>
+</html>
+"""
+
+
+def page(
+    trajectory: Trajectory,
+    path=None,
+    *,
+    item: int = 0,
+    steps: int | None = None,
+    keyframes: int = 6,
+    scores: Sequence[dict] = (),
+    progress: bool = False,
+) -> Path:
+    """Write a self-contained HTML page with the scrubber; the written path comes back.
+
+    It holds every step of the result (or `steps` of them, evenly spread) and `keyframes` steps of
+    every other track; a 50-step page is under 4 MB. `scores` are further curves, from
+    `score_steps`. Without `path` the file is named after the prompts.
+    """
+    path = file_for(path, trajectory.recipe, ".html")
+    frames = page_frames(trajectory, item=item, steps=steps, keyframes=keyframes)
+    if progress:
+        from tqdm import tqdm
+
+        frames = tqdm(frames, desc="page", unit="picture")
+    facts = scrub.facts(trajectory, item=item, scores=scores)
+    path.write_text(page_html(facts, frames), encoding="utf-8")
+    return path
+
+
+def page_frames(
+    trajectory: Trajectory, *, item: int = 0, steps: int | None = None, keyframes: int = 6
+) -> Iterator[scrub.Frame]:
+    """The frames of a page: `steps` of the first track (None: all), `keyframes` of the others."""
+    for k, track in enumerate(scrub.tracks(trajectory)):
+        has = list(scrub.latents(trajectory, track["key"], item))
+        count = keyframes if k else steps
+        chosen = has if count is None else scrub.keyframes(has, count)
+        yield from scrub.frames(trajectory, track["key"], chosen, item=item)
+
+
+def page_html(facts: dict, frames: Iterable[scrub.Frame], *, embedded: bool = False) -> str:
+    """The page as text; `embedded` leaves out the margin and the background around it."""
+    data = facts | {"frames": [frame.as_text() for frame in frames]}
+    return TEMPLATE.format(
+        policy=POLICY,
+        title=escape(title_of(facts["recipe"])),
+        padding="2px" if embedded else "clamp(8px, 3vw, 40px)",
+        light="transparent" if embedded else "#f1eee7",
+        dark="transparent" if embedded else "#101115",
+        style=scrub.style(),
+        data=_json_in_html(data),
+        module=scrub.module(),
+    )
+
+
+def iframe(html: str, height: int = 720) -> str:
+    """The page inside another page or a notebook's output: an `<iframe srcdoc>`, which keeps its
+    scripts and styles to itself and needs no file beside it."""
+    return (
+        f'<iframe srcdoc="{escape(html, quote=True)}" title="Scrubber" '
+        f'style="width: 100%; height: {height}px; border: 0" allow="autoplay" loading="lazy">'
+        "</iframe>"
+    )
+
+
+def _json_in_html(data: dict) -> str:
+    """JSON that can stand inside a script element: no text in it can close that element."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

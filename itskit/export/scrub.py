@@ -1,0 +1,241 @@
+"""What a scrubber needs of a Trajectory: its facts as JSON, and a picture and a sound per step.
+
+The notebook's widget sends them as messages, the exported page holds them in itself; the same
+JavaScript module (in widgets/static) shows them.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from .. import diagnose
+from ..modality import Picture, Sound
+from ..sampling import Trajectory, decode
+from ..schedule import predict_clean
+from ..spectrogram import PAPER_MEL, POCKET_MEL, MelSettings, row_frequencies
+from . import encode
+
+STATIC = Path(__file__).parent.parent / "widgets" / "static"
+CHAPTERS = ("sound.js", "chart.js", "stage.js", "view.js", "scrubber.js")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One prepared step of one track: `picture` is a WebP file, `sound` an MP3 (or WAV) file."""
+
+    track: str
+    step: int
+    picture: bytes
+    sound: bytes
+
+    def as_text(self) -> dict:
+        """For JSON: the two files in base64."""
+        return {
+            "track": self.track,
+            "step": self.step,
+            "picture": b64encode(self.picture).decode(),
+            "sound": b64encode(self.sound).decode(),
+        }
+
+
+def module() -> str:
+    """The scrubber's JavaScript: its chapters joined into one ES module."""
+    return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in CHAPTERS)
+
+
+def style() -> str:
+    """The scrubber's CSS."""
+    return (STATIC / "scrubber.css").read_text(encoding="utf-8")
+
+
+def tracks(trajectory: Trajectory) -> list[dict]:
+    """The tracks of a trajectory as {key, label, hint}: the clean estimate, the noisy latent, and
+    what each guide alone believes."""
+    found = [
+        {"key": "clean", "label": "Result", "hint": "the clean result predicted at this step"},
+        {"key": "noisy", "label": "Noisy", "hint": "the latent as it is, noise and all"},
+    ]
+    for g, name in enumerate(diagnose.guide_names(trajectory)):
+        hint = f"what the {name} model alone believes at this step"
+        found.append({"key": f"guide-{g}", "label": f"{name.capitalize()} only", "hint": hint})
+    return found
+
+
+def latents(trajectory: Trajectory, track: str, item: int = 0) -> dict[int, Tensor]:
+    """{step: latent (1, C, h, w)} of a track; a guide has none where it was silent.
+
+    Raises ValueError for an unknown track.
+    """
+    steps = trajectory.steps
+    if track == "clean":
+        return {i: step.clean[item][None] for i, step in enumerate(steps)}
+    if track == "noisy":
+        return {i: step.noisy[item][None] for i, step in enumerate(steps)}
+    keys = [one["key"] for one in tracks(trajectory)]
+    if track not in keys:
+        raise ValueError(f"track={track!r}: expected one of {', '.join(keys)}")
+    g, table = int(track.removeprefix("guide-")), _pair(trajectory).image.alpha_bar
+    return {
+        i: predict_clean(step.noisy[item], step.noises[g][item], table[step.t])[None]
+        for i, step in enumerate(steps)
+        if len(step.noises) > g and step.noises[g] is not None
+    }
+
+
+def coarse_to_fine(steps: Sequence[int]) -> list[int]:
+    """The steps in an order that spreads over all of them early: last, first, middles, quarters."""
+    waiting = sorted(steps)
+    order, spans = [], [(0, len(waiting) - 1)] if waiting else []
+    picks = [len(waiting) - 1, 0] if len(waiting) > 1 else [0] * len(waiting)
+    while spans:
+        nexts = []
+        for low, high in spans:
+            if high - low > 1:
+                middle = (low + high) // 2
+                picks.append(middle)
+                nexts += [(low, middle), (middle, high)]
+        spans = nexts
+    order = [waiting[i] for i in picks]
+    return order
+
+
+def keyframes(steps: Sequence[int], count: int) -> list[int]:
+    """`count` of the steps, evenly spread, with the first and the last."""
+    steps = sorted(steps)
+    if count >= len(steps):
+        return steps
+    stride = (len(steps) - 1) / max(1, count - 1)
+    return [steps[round(k * stride)] for k in range(count)]
+
+
+def frames(
+    trajectory: Trajectory,
+    track: str = "clean",
+    steps: Sequence[int] | None = None,
+    *,
+    item: int = 0,
+    workers: int = 2,
+) -> Iterator[Frame]:
+    """Prepare the steps of a track (all, or those named that it has), `workers` at a time.
+
+    They come coarse to fine, so that a slider works over its whole length early on.
+    """
+    found = latents(trajectory, track, item)
+    order = coarse_to_fine([s for s in found if steps is None or s in set(steps)])
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield from pool.map(lambda step: _frame(trajectory, track, step, found[step]), order)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _frame(trajectory: Trajectory, track: str, step: int, latent: Tensor) -> Frame:
+    picture, sound = show(trajectory, latent)
+    return Frame(
+        track,
+        step,
+        encode.picture_bytes(picture.image),
+        encode.sound_bytes(sound.samples, sound.rate),
+    )
+
+
+def show(trajectory: Trajectory, latent: Tensor) -> tuple[Picture, Sound]:
+    """The picture and the sound of any latent (1, C, h, w) on this trajectory's canvas."""
+    pair, crop = _pair(trajectory), _crop(trajectory)
+    return decode(pair.image, latent, crop), decode(pair.sound, latent, crop)
+
+
+def facts(
+    trajectory: Trajectory,
+    *,
+    item: int = 0,
+    scores: Sequence[dict] = (),
+    mel: MelSettings | None = None,
+) -> dict:
+    """All that a scrubber needs beside its frames, as a JSON-able dict.
+
+    `scores` are curves to draw with the diagnosis: dicts of label, values (one a step, or None)
+    and guide (whose colour). `mel` places hertz and seconds; by default the settings of the
+    toolkit's pairs, chosen by the height of the picture.
+    """
+    pair, latent = _pair(trajectory), trajectory.latent
+    factor = pair.image.vae_scale_factor
+    height, width = latent.shape[-2] * factor, latent.shape[-1] * factor - _crop(trajectory)
+    mel = mel or mel_for(height)
+    return {
+        "format": 1,
+        "count": len(trajectory),
+        "timesteps": [step.t for step in trajectory.steps],
+        "size": [width, height],
+        "seconds": width * mel.hop_length / mel.sr,
+        "rate": mel.sr,
+        "hertz": [round(float(hertz), 1) for hertz in row_frequencies(mel)],
+        "types": {"picture": encode.PICTURE_TYPE, "sound": encode.sound_type()},
+        "probe": {"at": encode.PROBE_AT, "sound": b64encode(encode.probe(mel.sr)).decode()},
+        "tracks": tracks(trajectory),
+        "prompts": prompts(trajectory.recipe),
+        "recipe": trajectory.recipe,
+        "diagnosis": diagnose.summary(trajectory, item) | {"scores": list(scores)},
+    }
+
+
+def score_steps(
+    trajectory: Trajectory,
+    label: str,
+    judge: Callable[[Picture | Sound], float],
+    *,
+    guide: int,
+    item: int = 0,
+    count: int = 12,
+) -> dict:
+    """A curve for `facts(scores=...)`: `judge` asked at `count` steps, evenly spread.
+
+    `judge` takes the Picture of a step if `guide` is 0 and its Sound otherwise. The steps between
+    are joined by straight lines.
+    """
+    import numpy as np
+
+    at = keyframes(range(len(trajectory)), count)
+    part = trajectory.picture if guide == 0 else trajectory.sound
+    heard = [float(judge(part(step, item))) for step in at]
+    values = np.interp(range(len(trajectory)), at, heard).round(4).tolist()
+    return {"label": label, "guide": guide, "values": values}
+
+
+def prompts(recipe: dict) -> list[dict]:
+    """The prompts of a recipe as {sense, text, negative}, in the order of the guides."""
+    pairs = (("see", "image"), ("hear", "sound"))
+    return [
+        {
+            "sense": sense,
+            "text": str(recipe.get(f"{name}_prompt", "")),
+            "negative": str(recipe.get(f"{name}_negative") or ""),
+        }
+        for sense, name in pairs
+        if recipe.get(f"{name}_prompt")
+    ]
+
+
+def mel_for(height: int) -> MelSettings:
+    """The mel settings of a picture `height` pixels high."""
+    known = {mel.n_mels: mel for mel in (POCKET_MEL, PAPER_MEL)}
+    return known.get(height) or replace(POCKET_MEL, n_mels=height)
+
+
+def _crop(trajectory: Trajectory) -> int:
+    return _pair(trajectory).crop_pixels if trajectory.recipe.get("crop") else 0
+
+
+def _pair(trajectory: Trajectory):
+    if trajectory.pair is None:
+        raise ValueError(
+            "this Trajectory has no pair to decode with: load it with "
+            "Trajectory.load(path, pair=itskit.load_pair(...))"
+        )
+    return trajectory.pair

@@ -1,0 +1,327 @@
+"""The exported page in a real Chromium: opened from disk, with networking switched off."""
+
+import numpy as np
+import pytest
+from a_run import NASTY, run
+
+from itskit import export
+from itskit.spectrogram import row_frequencies
+
+pytestmark = pytest.mark.browser
+
+RATE = 16000
+# Everything that reaches the loudspeakers is written down too.
+LISTEN = """
+window.heard = [];
+const connect = AudioNode.prototype.connect;
+AudioNode.prototype.connect = function (to, ...rest) {
+  const live = this.context instanceof AudioContext && !(this instanceof ScriptProcessorNode);
+  if (to instanceof AudioDestinationNode && live) {
+    const tape = this.context.createScriptProcessor(2048, 1, 1);
+    tape.onaudioprocess = (e) => window.heard.push(Array.from(e.inputBuffer.getChannelData(0)));
+    window.rate = this.context.sampleRate;
+    connect.call(this, tape);
+    connect.call(tape, this.context.destination);
+  }
+  return connect.call(this, to, ...rest);
+};
+"""
+SCRUBBER = "document.querySelector('.its-scrubber').scrubber"
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return export.page(run(50), tmp_path_factory.mktemp("page") / "castle.html")
+
+
+@pytest.fixture
+def open_page(browser):
+    """Opens a file with the network off; fails on any error that the page reports."""
+    contexts, errors = [], []
+
+    def open_it(path, **options):
+        context = browser.new_context(offline=True, bypass_csp=True, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+        page.on("request", lambda r: errors.append(r.url) if r.url.startswith("http") else None)
+        page.on("dialog", lambda dialog: (errors.append("a dialog"), dialog.dismiss()))
+        page.add_init_script(LISTEN)
+        page.goto(path.as_uri())
+        page.wait_for_function(f"{SCRUBBER}?.complete", timeout=60000)
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert not errors
+
+
+@pytest.fixture
+def page(open_page, file):
+    return open_page(file, viewport={"width": 1100, "height": 900})
+
+
+def samples_of(page, step, track="clean"):
+    """What the browser decoded for a step, (samples,)."""
+    ask = f"([track, step]) => Array.from({SCRUBBER}.frames.get(track).get(step).samples)"
+    return np.array(page.evaluate(ask, [track, step]))
+
+
+def heard(page, milliseconds):
+    """Listens for a while: the samples that reached the loudspeakers, and their rate."""
+    page.evaluate("window.heard.length = 0")
+    page.wait_for_timeout(milliseconds)
+    parts, rate = page.evaluate("[window.heard, window.rate]")
+    return np.concatenate(parts), rate
+
+
+def band_share(y, rate, low, high):
+    """The part of the energy of `y` between low and high Hz."""
+    power = np.abs(np.fft.rfft(y * np.hanning(len(y)))) ** 2
+    hertz = np.fft.rfftfreq(len(y), 1 / rate)
+    return power[(hertz >= low) & (hertz <= high)].sum() / power.sum()
+
+
+def pixels(page):
+    return page.evaluate(
+        """() => { const c = document.querySelector('.its-frame canvas');
+        return Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data) }"""
+    )[::4]
+
+
+def drag_slider(page, start, end, moves=50, pause=0.0):
+    box = page.locator(".its-step").bounding_box()
+    x = lambda at: box["x"] + 9 + at * (box["width"] - 18)  # noqa: E731
+    page.mouse.move(x(start), box["y"] + box["height"] / 2)
+    page.mouse.down()
+    for k in range(1, moves + 1):
+        page.mouse.move(x(start + (end - start) * k / moves), box["y"] + box["height"] / 2)
+        if pause:
+            page.wait_for_timeout(pause)
+    page.mouse.up()
+
+
+def test_a_fifty_step_page_is_under_four_megabytes(file):
+    assert file.stat().st_size < 4e6
+
+
+def test_nothing_plays_until_play_is_pressed(page):
+    page.wait_for_timeout(300)
+    assert page.evaluate(f"{SCRUBBER}.player.context === undefined")
+    assert page.evaluate("window.heard.length") == 0
+    page.locator(".its-play").click()
+    y, _ = heard(page, 600)
+    assert np.sqrt(np.mean(y**2)) > 1e-3
+
+
+def test_pictures_are_those_of_the_run(page):
+    trajectory = run(50)
+    for step in (0, 20, 49):
+        page.evaluate(f"{SCRUBBER}.show({step})")
+        truth = np.asarray(trajectory.picture(step).image, dtype=float).ravel()
+        assert np.abs(np.array(pixels(page)) - truth).mean() < 6  # of 255: WebP is lossy
+
+
+def test_sounds_are_those_of_the_run_and_in_time_with_the_picture(page):
+    trajectory = run(50)
+    for step in (0, 25, 49):
+        mine = samples_of(page, step)
+        truth = trajectory.sound(step).samples
+        assert len(mine) == len(truth)
+        spectrum = np.fft.rfft(mine, 2**18) * np.conj(np.fft.rfft(truth, 2**18))
+        correlation = np.fft.irfft(spectrum) / np.linalg.norm(mine) / np.linalg.norm(truth)
+        lag = int(np.argmax(correlation))
+        assert min(lag, 2**18 - lag) <= 2  # samples: no encoder delay is left
+        assert correlation[lag] > 0.9
+
+
+def test_all_steps_are_equally_loud(page):
+    levels = [np.sqrt(np.mean(samples_of(page, step) ** 2)) for step in range(0, 50, 7)]
+    assert 20 * np.log10(max(levels) / min(levels)) < 6
+
+
+def test_first_and_last_step_sound_different(page):
+    first, last = samples_of(page, 0), samples_of(page, 49)
+    overlap = abs(first @ last) / np.linalg.norm(first) / np.linalg.norm(last)
+    assert overlap < 0.5
+
+
+def test_dragging_shows_each_picture_within_a_frame(page):
+    page.evaluate(
+        """() => { window.delays = [];
+        const channel = new MessageChannel(), waiting = [];
+        channel.port1.onmessage = () => window.delays.push(performance.now() - waiting.shift());
+        document.querySelector('.its-step').addEventListener('input', (e) =>
+          requestAnimationFrame(() => {
+            waiting.push(e.timeStamp); channel.port2.postMessage(0); })) }"""
+    )
+    drag_slider(page, 1, 0, 50)
+    drag_slider(page, 0, 1, 50)
+    delays = np.array(page.evaluate("window.delays"))
+    print(
+        f"drag to picture: median {np.median(delays):.1f} ms, p95 {np.percentile(delays, 95):.1f}"
+    )
+    assert len(delays) >= 40
+    assert np.median(delays) < 16
+    assert np.percentile(delays, 95) < 33
+
+
+def test_the_sound_runs_on_through_a_drag(page):
+    page.evaluate(f"{SCRUBBER}.show(8)")  # the first steps are steady noise: any hole would show
+    page.locator(".its-play").click()
+    page.wait_for_timeout(400)
+    clock = f"[{SCRUBBER}.player.position(), {SCRUBBER}.player.context.currentTime]"
+    before = page.evaluate(clock)
+    page.evaluate("window.heard.length = 0")
+    drag_slider(page, 8 / 49, 0, 25, pause=20)
+    after = page.evaluate(clock)
+    ran = (after[0] - before[0]) % 5.12
+    assert ran == pytest.approx((after[1] - before[1]) % 5.12, abs=0.005)
+    assert page.evaluate(f"{SCRUBBER}.state.step") == 0
+    page.wait_for_timeout(200)
+    parts = page.evaluate("window.heard")
+    y = np.concatenate(parts)
+    level = np.sqrt(np.convolve(y**2, np.ones(2048) / 2048, "valid"))
+    assert level.min() > 0.25 * np.median(level)  # no hole where sounds change
+    assert level.max() < 3 * np.median(level)
+
+
+def test_what_plays_is_the_shown_step(page):
+    page.evaluate(f"{SCRUBBER}.show(0)")
+    page.locator(".its-play").click()
+    page.wait_for_timeout(300)
+    noise, rate = heard(page, 900)
+    page.evaluate(f"{SCRUBBER}.show(49)")
+    page.wait_for_timeout(300)
+    bell, _ = heard(page, 900)
+    truth = [band_share(samples_of(page, step), RATE, 4000, 8000) for step in (0, 49)]
+    assert truth[0] > 3 * truth[1]
+    assert band_share(noise, rate, 4000, 8000) > 2 * band_share(bell, rate, 4000, 8000)
+
+
+def test_a_click_on_the_picture_seeks(page):
+    box = page.locator(".its-frame").bounding_box()
+    page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 20)
+    assert page.evaluate(f"{SCRUBBER}.player.position()") == pytest.approx(0.75 * 5.12, abs=0.02)
+    assert float(page.locator(".its-frame").get_attribute("aria-valuenow")) == pytest.approx(3.8)
+
+
+def test_hovering_reads_seconds_and_hertz(page):
+    box = page.locator(".its-frame").bounding_box()
+    row = 40
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + (row + 0.5) / 128 * box["height"])
+    text = page.locator(".its-chipnote").inner_text()
+    assert text.startswith("2.56 s")
+    kilohertz = float(text.split("·")[1].split()[0])
+    assert kilohertz == pytest.approx(row_frequencies()[row] / 1000, rel=0.02)
+
+
+def test_a_region_plays_only_its_band_and_time(page):
+    page.evaluate(f"{SCRUBBER}.show(10)")
+    box = page.locator(".its-frame").bounding_box()
+    at = lambda x, y: (box["x"] + x * box["width"], box["y"] + y * box["height"])  # noqa: E731
+    page.mouse.move(*at(0.2, 0.3))
+    page.mouse.down()
+    page.mouse.move(*at(0.4, 0.6), steps=6)
+    page.mouse.up()
+    region = page.evaluate(f"{SCRUBBER}.player.region")
+    assert region["from"] == pytest.approx(0.2 * 5.12, abs=0.02)
+    assert region["to"] == pytest.approx(0.4 * 5.12, abs=0.02)
+    rows = row_frequencies()
+    assert region["high"] == pytest.approx(rows[38], rel=0.05)
+    assert region["low"] == pytest.approx(rows[76], rel=0.05)
+    page.wait_for_timeout(300)
+    y, rate = heard(page, 1200)
+    whole = band_share(samples_of(page, 10), RATE, region["low"] * 0.9, region["high"] * 1.1)
+    assert whole < 0.8
+    assert band_share(y, rate, region["low"] * 0.9, region["high"] * 1.1) > 0.99
+    position = page.evaluate(f"{SCRUBBER}.player.position()")
+    assert region["from"] <= position <= region["to"]
+    page.keyboard.press("Escape")
+    assert page.evaluate(f"{SCRUBBER}.player.region") is None
+    y, rate = heard(page, 900)
+    assert band_share(y, rate, region["low"] * 0.9, region["high"] * 1.1) < 0.9
+
+
+def test_tracks_show_something_else_at_the_same_step(page):
+    page.evaluate(f"{SCRUBBER}.show(30)")
+    seen = {}
+    for k in range(4):
+        page.locator(".its-tracks button").nth(k).click()
+        seen[k] = pixels(page)
+        assert page.locator(".its-tracks button").nth(k).get_attribute("aria-pressed") == "true"
+    assert all(seen[0] != seen[k] for k in (1, 2, 3))
+    assert page.evaluate(f"{SCRUBBER}.state.step") == 30
+    assert "nearest" in page.locator(".its-note").inner_text()
+
+
+def test_the_keyboard_reaches_everything(page):
+    page.locator(".its-step").focus()
+    step = f"{SCRUBBER}.state.step"
+    for key, expected in (("Home", 0), ("ArrowRight", 1), ("ArrowLeft", 0), ("End", 49)):
+        page.keyboard.press(key)
+        assert page.evaluate(step) == expected
+    page.keyboard.press("2")
+    assert page.evaluate(f"{SCRUBBER}.state.track") == "noisy"
+    page.keyboard.press(" ")
+    assert page.evaluate(f"{SCRUBBER}.player.playing") is True
+    page.keyboard.press(" ")
+    assert page.evaluate(f"{SCRUBBER}.player.playing") is False
+    page.locator(".its-frame").focus()
+    before = page.evaluate(f"{SCRUBBER}.player.position()")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(f"{SCRUBBER}.player.position()") == pytest.approx(before + 0.1, abs=0.01)
+    page.keyboard.press("Shift+ArrowRight")
+    assert page.evaluate(f"{SCRUBBER}.player.region") is not None
+
+
+def test_every_control_has_a_name(page):
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('button, input, [role=slider]')].filter((e) =>
+        !(e.getAttribute('aria-label') || e.textContent.trim())).map((e) => e.outerHTML)"""
+    )
+    assert nameless == []
+    assert page.locator(".its-step").get_attribute("aria-valuetext").startswith("Step 50 of 50")
+
+
+def test_a_finger_can_move_the_slider(open_page, file):
+    page = open_page(file, viewport={"width": 390, "height": 800}, has_touch=True)
+    chart = page.locator(".its-chart").bounding_box()
+    page.touchscreen.tap(chart["x"] + 0.5 * chart["width"], chart["y"] + 30)
+    assert page.evaluate(f"{SCRUBBER}.state.step") in (24, 25)
+    page.locator(".its-play").tap()
+    assert page.evaluate(f"{SCRUBBER}.player.playing") is True
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 390
+
+
+def test_dark_theme_and_reduced_motion(open_page, file):
+    page = open_page(file, color_scheme="dark", reduced_motion="reduce")
+    style = "getComputedStyle(document.querySelector('{}')).{}"
+    assert page.evaluate(style.format(".its-scrubber", "backgroundColor")) == "rgb(25, 27, 32)"
+    assert page.evaluate(style.format(".its-play", "transitionProperty")) in ("none", "all")
+    assert page.evaluate(style.format(".its-play", "transitionDuration")) in ("0s", "")
+    page.locator(".its-play").click()
+    moves = page.evaluate(
+        """() => new Promise((done) => { let count = 0;
+        const playhead = document.querySelector('.its-playhead');
+        new MutationObserver(() => count++).observe(playhead, {attributes: true});
+        setTimeout(() => done(count), 1000) })"""
+    )
+    assert 2 <= moves <= 6
+
+
+@pytest.mark.parametrize("prompt", [NASTY, "</title><img src=x onerror=alert(1)>", "{0} {style}"])
+def test_prompts_are_text(open_page, tmp_path, prompt):
+    path = export.page(run(4, image_prompt=prompt, sound_prompt=prompt), tmp_path, keyframes=1)
+    assert path.parent == tmp_path
+    assert len(path.name) < 120
+    page = open_page(path)
+    shown = page.locator(".its-prompt").all_text_contents()
+    assert shown == [prompt, prompt]
+    assert prompt in page.title()
+    page.locator("summary").first.click()
+    assert prompt in page.locator(".its-footer dl").text_content()
+    assert page.evaluate("document.querySelectorAll('img, #scrubber script').length") == 0
