@@ -1,0 +1,65 @@
+"""Ways for a guide to look at the shared latent (..., h, w).
+
+A view is applied before the network, and its inverse to the noise that the network answers with, so
+that every guide may see the canvas turned while their noises add up upright (Geng et al. 2024,
+"Visual Anagrams"). Two laws, both tested: `view.inverse(view(x)) == x`; and unit Gaussian noise
+stays unit Gaussian noise, since values are only moved or change their sign.
+
+Turning a latent turns the decoded picture only nearly: a decoder is not quite symmetric.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Identity:
+    """As it is."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x
+
+    inverse = __call__
+
+
+@dataclass(frozen=True)
+class FlipTime:
+    """Left and right swapped: a sound played backwards."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x.flip(-1)
+
+    inverse = __call__
+
+
+@dataclass(frozen=True)
+class FlipFrequency:
+    """Top and bottom swapped: high notes become low ones."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x.flip(-2)
+
+    inverse = __call__
+
+
+@dataclass(frozen=True)
+class Rotate180:
+    """Upside down: both flips at once."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x.flip(-2, -1)
+
+    inverse = __call__
+
+
+@dataclass(frozen=True)
+class Negate:
+    """Every sign changed: roughly the negative of the decoded picture."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return -x
+
+    inverse = __call__
