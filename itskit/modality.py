@@ -1,0 +1,115 @@
+"""A diffusion model as one small record of callables, and the pictures and sounds that it makes."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture; a notebook shows it by itself."""
+
+    image: Image.Image
+
+    def save(self, path, format: str | None = None) -> None:
+        """Write an image file or file object; the suffix or `format` says which kind."""
+        self.image.save(path, format=format)
+
+    def _repr_png_(self) -> bytes:
+        file = BytesIO()
+        self.save(file, format="PNG")
+        return file.getvalue()
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """Mono `samples`, float32 (n,), at `rate` Hz; a notebook shows it as a player.
+
+    What reaches a person's ears, player or saved file, is brought to a common loudness and a safe
+    peak; `samples` stay as they are. Raises ValueError if they are not (n,) finite numbers.
+    """
+
+    samples: np.ndarray
+    rate: int
+
+    def __post_init__(self):
+        samples = np.asarray(self.samples, dtype=np.float32)
+        if samples.ndim != 1 or not samples.size or not np.isfinite(samples).all():
+            raise ValueError(
+                f"Sound was given samples of shape {samples.shape}: expected (n,) finite numbers, "
+                "n > 0; average the channels, look for NaN"
+            )
+        object.__setattr__(self, "samples", samples)
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return len(self.samples) / self.rate
+
+    def save(self, path, format: str | None = None) -> None:
+        """Write a sound file or file object; the suffix or `format` says WAV, FLAC or OGG."""
+        import soundfile
+
+        from .spectrogram import normalise_loudness
+
+        soundfile.write(path, normalise_loudness(self.samples, self.rate), self.rate, format=format)
+
+    def _repr_html_(self) -> str:
+        # One data URI, emitted once: it plays in a saved notebook and on a static page too.
+        file = BytesIO()
+        self.save(file, format="WAV")
+        data = b64encode(file.getvalue()).decode()
+        return f'<audio controls src="data:audio/wav;base64,{data}"></audio>'
+
+
+@dataclass(frozen=True, eq=False)
+class Modality:
+    """What the core knows of a diffusion model (N items, C latent channels, L tokens).
+
+    encode_prompt     text -> prompt_embeds (1, L, D), L the same for every text
+    predict_noise     latent (N, C, h, w), t, prompt_embeds (N, L, D) -> noise (N, C, h, w)
+    encode, decode    picture (N, 1, H, W) in [0, 1] -> latent (N, C, h, w), and back, grey or RGB
+    render            picture (1 or 3, H, W) -> Picture or Sound
+    alpha_bar         the noise schedule that it was trained with (1000,)
+    latent_shape      (C, h, w) of the usual canvas
+    width_multiple    any w that is a multiple of this will do
+    analyse           Picture, Sound, PIL image or array -> picture (1, 1, H, W): the way back from
+                      render, if there is one
+    vae_scale_factor  pixels along a side of a latent cell
+    """
+
+    name: str
+    encode_prompt: Callable[[str], Tensor]
+    predict_noise: Callable[[Tensor, int, Tensor], Tensor]
+    encode: Callable[[Tensor], Tensor]
+    decode: Callable[[Tensor], Tensor]
+    render: Callable[[Tensor], Picture | Sound]
+    alpha_bar: Tensor
+    latent_shape: tuple[int, int, int]
+    width_multiple: int = 1
+    analyse: Callable[..., Tensor] | None = None
+    vae_scale_factor: int = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two modalities of one latent space, with the settings that suit them.
+
+    `defaults` and each of `presets` hold keyword arguments of `compose`; `weights_hash` identifies
+    the networks; `crop` cuts `crop_pixels` from the right edge (32 in the paper's pair).
+    """
+
+    name: str
+    image: Modality
+    sound: Modality
+    defaults: dict = field(default_factory=dict)
+    presets: dict[str, dict] = field(default_factory=dict)
+    weights_hash: str = ""
+    crop_pixels: int = 0
