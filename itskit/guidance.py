@@ -1,0 +1,138 @@
+"""Guides: the voices over the shared latent, what each of them says, and how they are blended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .modality import Modality
+from .views import Identity
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """An encoded prompt: `cond` of the text, `uncond` of what to keep away from, both (1, L, D)."""
+
+    text: str
+    negative: str
+    cond: Tensor
+    uncond: Tensor
+
+
+@torch.no_grad()
+def encode_prompt(modality: Modality, text: str, negative: str = "") -> Prompt:
+    """Encode `text`, and `negative`, which may be empty. Raises ValueError if `text` is empty."""
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError(
+            f"the prompt for {modality.name!r} was {text!r}: expected words, such as 'a castle'"
+        )
+    return Prompt(text, negative, modality.encode_prompt(text), modality.encode_prompt(negative))
+
+
+@dataclass(frozen=True, eq=False)
+class Guide:
+    """One voice over the shared latent.
+
+    scale        classifier-free guidance; 1 takes the prompt as it is, more exaggerates it
+    weight       its say beside the others: a number >= 0, a map (H, W) over the canvas with row 0
+                 at the top, or a function (index, num_inference_steps) -> number or map
+    start, stop  fractions of the run between which it speaks
+    view         how it looks at the latent; a map lies on the canvas, not on the view
+    """
+
+    modality: Modality
+    prompt: Prompt
+    scale: float = 7.5
+    weight: float | Sequence | np.ndarray | Tensor | Callable = 1.0
+    start: float = 0.0
+    stop: float = 1.0
+    view: Callable[[Tensor], Tensor] = Identity()  # noqa: RUF009 (frozen: safe to share)
+
+    def __post_init__(self):
+        if not (isfinite(self.scale) and 0 <= self.start < self.stop <= 1):
+            raise ValueError(
+                f"guide {self.modality.name!r} was given scale={self.scale}, start={self.start}, "
+                f"stop={self.stop}: expected a finite scale and 0 <= start < stop <= 1"
+            )
+        if not callable(self.weight):
+            weight_map(self.weight, (1, 1))
+
+    def weight_at(self, index: int, num_inference_steps: int):
+        """Its weight, number or map, at a step: 0 while it is silent."""
+        first, end = round(self.start * num_inference_steps), round(self.stop * num_inference_steps)
+        if not first <= index < end:
+            return 0.0
+        return self.weight(index, num_inference_steps) if callable(self.weight) else self.weight
+
+
+@torch.no_grad()
+def estimate_noise(guide: Guide, latent: Tensor, t: int) -> Tensor:
+    """The noise that `guide` finds in `latent` (B, C, h, w) at timestep `t`, of the same shape.
+
+    Classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598), both branches in one call of
+    the network. Raises FloatingPointError if it answers with NaN or infinity.
+    """
+    prompt, seen, batch = guide.prompt, guide.view(latent), len(latent)
+    if guide.scale == 1:
+        embeds = prompt.cond.expand(batch, -1, -1)  # (B, L, D)
+        noise = guide.modality.predict_noise(seen, t, embeds).to(latent)
+    else:
+        embeds = torch.cat([prompt.uncond, prompt.cond]).repeat_interleave(batch, 0)  # (2B, L, D)
+        both = guide.modality.predict_noise(torch.cat([seen, seen]), t, embeds).to(latent)
+        uncond, cond = both.chunk(2)  # (B, C, h, w) each
+        noise = uncond + guide.scale * (cond - uncond)
+    if not noise.isfinite().all():
+        raise FloatingPointError(
+            f"guide {guide.modality.name!r} answered with NaN or infinity at t={t}, scale "
+            f"{guide.scale}: expected finite noise; check the latent that it was given, lower the "
+            "scale, or load the network in float32"
+        )
+    return guide.view.inverse(noise)
+
+
+def weight_map(weight, grid: tuple[int, int]) -> Tensor:
+    """A number, or a map of any size, as a map over the latent's `grid` (h, w)."""
+    if not isinstance(weight, Tensor):
+        weight = np.array(weight, dtype=np.float32)
+    values = torch.as_tensor(weight, dtype=torch.float32, device="cpu")
+    if values.ndim not in (0, 2) or not (values.isfinite() & (values >= 0)).all():
+        raise ValueError(
+            f"the weight was {values.numpy()}: expected a number or a map (H, W), finite and "
+            "nowhere negative; to steer away from something use a negative prompt"
+        )
+    if values.ndim == 0:
+        return values.expand(grid)
+    return F.interpolate(values[None, None], grid, mode="area")[0, 0]  # (H, W) -> (h, w)
+
+
+def shares(weights: Sequence, grid: tuple[int, int]) -> Tensor:
+    """Each guide's part of the whole (guides, h, w). Raises ValueError where nobody has any."""
+    maps = torch.stack([weight_map(weight, grid) for weight in weights])  # (guides, h, w)
+    total = maps.sum(0)
+    if not total.all():
+        raise ValueError(
+            f"the weights of the {len(weights)} guides that speak are all 0 on "
+            f"{int((total == 0).sum())} of {total.numel()} latent cells: expected somebody "
+            "everywhere; change a weight, start or stop"
+        )
+    return maps / total
+
+
+def blend(noises: Sequence[Tensor | None], weights: Sequence) -> Tensor:
+    """The weighted mean of the noises (B, C, h, w) that are not None: a silent guide leaves its
+    part to the others. Two guides of equal weight are the blend of "Images that Sound".
+
+    Weights are numbers or maps (H, W). Raises ValueError where all that speak have weight 0.
+    """
+    speaking = [pair for pair in zip(noises, weights, strict=True) if pair[0] is not None]
+    if not speaking:
+        raise ValueError(f"{len(noises)} noises, all of them None: expected a guide that speaks")
+    spoken, weights = zip(*speaking, strict=True)
+    parts = shares(weights, spoken[0].shape[-2:]).to(spoken[0])  # (speaking, h, w)
+    return sum(part * noise for part, noise in zip(parts, spoken, strict=True))
