@@ -1,0 +1,229 @@
+"""The whole method in one call, and again from its recipe."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from importlib.metadata import version
+
+import numpy as np
+from torch import Tensor
+from tqdm import tqdm
+
+from . import __version__, schedule
+from .guidance import Guide, encode_prompt, weight_map
+from .modality import Modality, Pair, Picture, Sound
+from .sampling import Step, Trajectory, encode, init_latent, sample
+
+DEFAULTS = {
+    "num_inference_steps": 30,
+    "image_scale": 7.5,
+    "sound_scale": 7.5,
+    "image_weight": 0.5,
+    "sound_weight": 0.5,
+    "image_start": 0.1,  # the paper's warm start: the sound alone lays the ground
+    "sound_start": 0.0,
+    "solver": "ddim",
+    "spacing": "leading",
+    "width": None,
+    "strength": 0.7,
+    "crop": True,
+}
+
+
+def compose(
+    pair: Pair,
+    image_prompt: str | None,
+    sound_prompt: str | None,
+    *,
+    seed: int = 0,
+    seeds: Sequence[int] | None = None,
+    preset: str | None = None,
+    num_inference_steps: int | None = None,
+    image_scale: float | None = None,
+    sound_scale: float | None = None,
+    image_weight=None,
+    sound_weight=None,
+    image_start: float | None = None,
+    sound_start: float | None = None,
+    solver: str | None = None,
+    spacing: str | None = None,
+    width: int | None = None,
+    init=None,
+    strength: float | None = None,
+    crop: bool | None = None,
+    callback: Callable[[Step], object] | None = None,
+    progress: bool = True,
+    **unknown,
+) -> Trajectory:
+    """Compose a picture that is also the spectrogram of a sound.
+
+    The method is that of "Images that Sound" (Chen et al. 2024, arXiv 2405.12221). A setting that
+    is None comes from the preset, else from the pair, else from `DEFAULTS`.
+
+    image_prompt, sound_prompt  None leaves that model out: the other one works alone
+    seed, seeds    one item, or a batch of one item for each of the seeds
+    preset         a named set of settings of this pair
+    *_scale        classifier-free guidance scale
+    *_weight       a number, a map (H, W) over the canvas, or a function (index,
+                   num_inference_steps) -> number or map, as in `Guide`
+    *_start        fraction of the run at which this model joins
+    width          of the canvas, in pixels
+    init           a Picture, PIL image, Sound, array (H, W) or latent to begin with
+    strength       with `init`: how much of the run to do, in (0, 1]; 1 keeps hardly anything
+    crop           cut off the right edge where the pair's networks are weak
+    callback       called with every Step; Ctrl-C keeps the steps so far, and the recipe says
+                   "stopped" and after how many
+
+    Raises ValueError for an empty prompt and for settings that do not fit; FloatingPointError if a
+    network answers with NaN.
+    """
+    # First of all, while the parameters are the only local names.
+    given = {name: value for name, value in locals().items() if name in DEFAULTS} | unknown
+    settings = _resolve(pair, preset, given)
+    prompts = {"image": image_prompt, "sound": sound_prompt}
+    speaking = [name for name, prompt in prompts.items() if prompt is not None]
+    if not speaking:
+        raise ValueError("image_prompt and sound_prompt are None: expected words for one of them")
+    if len(speaking) == 1 and given[f"{speaking[0]}_start"] is None:
+        settings[f"{speaking[0]}_start"] = 0.0  # nobody else is there to begin
+
+    timesteps = schedule.timesteps(settings["num_inference_steps"], settings["spacing"])
+    seeds = [seed] if seeds is None else list(seeds)
+    noise = init_latent(pair, seeds, settings["width"])  # (B, C, h, w)
+    settings["width"] = noise.shape[-1] * pair.image.vae_scale_factor
+    for name in ("image_weight", "sound_weight"):
+        settings[name] = _record_weight(settings[name], noise.shape[-2:], len(timesteps))
+    guides = [_guide(getattr(pair, name), name, prompts[name], settings) for name in speaking]
+    latent, first_step = noise, 0
+    if init is not None:
+        latent, first_step = _begin_from(init, pair, noise, timesteps, settings["strength"])
+    recipe = {
+        "itskit": __version__,
+        "torch": version("torch"),
+        "diffusers": version("diffusers"),
+        "pair": pair.name,
+        "weights_hash": pair.weights_hash,
+        "image_prompt": image_prompt,
+        "sound_prompt": sound_prompt,
+        "seeds": seeds,
+        "preset": preset,
+        "init": None if init is None else _describe(init),
+        **settings,
+    }
+    recipe = json.loads(json.dumps(recipe, default=lambda number: number.item()))  # plain numbers
+    run = sample(
+        guides,
+        latent,
+        num_inference_steps=len(timesteps),
+        solver=settings["solver"],
+        spacing=settings["spacing"],
+        first_step=first_step,
+    )
+    bar = tqdm(run, total=len(timesteps) - first_step, disable=not progress)
+    steps, stopped = _pull(bar, callback)
+    if stopped:
+        recipe["stopped"] = len(steps)
+    return Trajectory(tuple(steps), recipe, pair)
+
+
+def recompose(pair: Pair, recipe: dict, **changes) -> Trajectory:
+    """Compose again from a Trajectory's recipe; a run that was stopped is carried to its end.
+
+    `changes` are keyword arguments of `compose` that replace the recipe's, such as `callback`, or
+    `init`, which a recipe only describes. Warns if the networks are not those of the recipe.
+    """
+    made_with = recipe.get("pair"), recipe.get("weights_hash")
+    if made_with != (pair.name, pair.weights_hash):
+        warnings.warn(
+            f"the recipe was made with pair {made_with}, this is {(pair.name, pair.weights_hash)}: "
+            "expect another result",
+            stacklevel=2,
+        )
+    if recipe.get("init") and "init" not in changes:
+        raise ValueError(f"the recipe began with {recipe['init']}: expected the same as init=...")
+    names = {*DEFAULTS, "image_prompt", "sound_prompt", "seeds", "preset"}
+    return compose(pair, **{**{name: recipe[name] for name in names & set(recipe)}, **changes})
+
+
+def _resolve(pair: Pair, preset: str | None, given: dict) -> dict:
+    """The complete settings: what was given, else the preset's, else the pair's, else DEFAULTS."""
+    named = {} if preset is None else schedule.lookup(pair.presets, preset, "preset")
+    settings = dict(DEFAULTS)
+    for layer in (pair.defaults, named, given):
+        for name, value in layer.items():
+            schedule.lookup(DEFAULTS, name, "setting")
+            if value is not None:
+                settings[name] = value
+    return settings
+
+
+def _guide(modality: Modality, name: str, prompt: str, settings: dict) -> Guide:
+    """The guide of the "image" or "sound" settings."""
+    scale, weight, start = (settings[f"{name}_{which}"] for which in ("scale", "weight", "start"))
+    encoded = encode_prompt(modality, prompt)
+    return Guide(modality, encoded, scale=scale, weight=_replay_weight(weight), start=start)
+
+
+def _pull(bar, callback) -> tuple[list[Step], bool]:
+    """All steps, or those before Ctrl-C, and whether that was pressed."""
+    steps = []
+    with bar:
+        try:
+            for step in bar:
+                steps.append(step)
+                if callback is not None:
+                    callback(step)
+        except KeyboardInterrupt:
+            if not steps:
+                raise
+            return steps, True
+    return steps, False
+
+
+def _record_weight(weight, grid: tuple[int, int], count: int):
+    """A weight as JSON: a number, a map (h, w) on the latent grid, or {"per_step": [...]}."""
+    if callable(weight):
+        weight = {"per_step": [weight(index, count) for index in range(count)]}
+    if isinstance(weight, dict):
+        if len(weight["per_step"]) != count:
+            raise ValueError(
+                f"the weight is given for {len(weight['per_step'])} steps: expected {count}, as "
+                "num_inference_steps"
+            )
+        return {"per_step": [_record_weight(w, grid, count) for w in weight["per_step"]]}
+    values = weight_map(weight, grid)
+    return float(weight) if np.ndim(weight) == 0 else values.tolist()
+
+
+def _replay_weight(recorded):
+    """What `_record_weight` recorded, as a Guide takes it."""
+    if not isinstance(recorded, dict):
+        return recorded
+    return lambda index, num_inference_steps: recorded["per_step"][index]
+
+
+def _begin_from(init, pair: Pair, noise: Tensor, timesteps: Tensor, strength: float):
+    """`init` noised to where `strength` lets the run begin (B, C, h, w), and that step's index."""
+    if not 0 < strength <= 1:
+        raise ValueError(f"strength={strength}: expected a fraction of the run, 0 < strength <= 1")
+    modality = pair.sound if isinstance(init, Sound) else pair.image
+    width = noise.shape[-1] * modality.vae_scale_factor
+    clean = encode(modality, init, width=width).to(noise)  # (1 or B, C, h, w)
+    if clean.shape[0] not in (1, len(noise)) or clean.shape[1:] != noise.shape[1:]:
+        raise ValueError(
+            f"init is a latent {tuple(clean.shape)}: expected {tuple(noise.shape)}; pass width, "
+            f"{modality.vae_scale_factor} pixels for each column, and a seed for each item"
+        )
+    first_step = len(timesteps) - max(1, round(strength * len(timesteps)))
+    return schedule.add_noise(clean, noise, modality.alpha_bar[timesteps[first_step]]), first_step
+
+
+def _describe(init) -> dict:
+    """What a recipe keeps of `init`: enough to recognise it, not to make it."""
+    content = init.image if isinstance(init, Picture) else getattr(init, "samples", init)
+    array = np.ascontiguousarray(content)
+    digest = sha256(array.tobytes()).hexdigest()
+    return {"kind": type(init).__name__, "shape": list(array.shape), "sha256": digest}

@@ -1,0 +1,343 @@
+"""The whole method in one call equals its parts, and can be made again from its recipe."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from toys import RATE, gaussian_pair, pair
+
+from itskit.compose import DEFAULTS, compose, recompose
+from itskit.guidance import Guide, encode_prompt
+from itskit.modality import Picture, Sound
+from itskit.sampling import encode, init_latent, sample
+from itskit.schedule import add_noise, timesteps
+
+FAST = {"num_inference_steps": 6, "progress": False}
+
+
+def _same(one, other):
+    return len(one) == len(other) and all(
+        torch.equal(a.latent, b.latent) and a.t == b.t
+        for a, b in zip(one.steps, other.steps, strict=True)
+    )
+
+
+# ---- made of the other calls ---------------------------------------------------------------------
+
+
+def test_equals_the_calls_by_hand():
+    toys = pair()
+    image = Guide(toys.image, encode_prompt(toys.image, "a castle"), 5.0, weight=0.7, start=0.2)
+    sound = Guide(toys.sound, encode_prompt(toys.sound, "bells"), 3.0, weight=0.4)
+    latent = init_latent(toys, [7])
+    expected = list(sample([image, sound], latent, num_inference_steps=10, solver="dpmpp_2m"))
+    settings = {"image_scale": 5.0, "sound_scale": 3.0, "image_weight": 0.7, "sound_weight": 0.4}
+    got = compose(
+        toys,
+        "a castle",
+        "bells",
+        seed=7,
+        num_inference_steps=10,
+        image_start=0.2,
+        solver="dpmpp_2m",
+        progress=False,
+        **settings,
+    )
+    assert all(torch.equal(a.latent, b.latent) for a, b in zip(got.steps, expected, strict=True))
+    assert got.pair is toys and got.picture().image.size == (128, 64)
+
+
+def test_one_prompt_is_one_model_alone():
+    toys = pair()
+    for name, prompts in (("image", ("a", None)), ("sound", (None, "a"))):
+        modality = getattr(toys, name)
+        latent = init_latent(toys, 0)
+        *_, expected = sample(
+            [Guide(modality, encode_prompt(modality, "a"))], latent, num_inference_steps=6
+        )
+        got = compose(toys, *prompts, **FAST)
+        assert torch.equal(got.latent, expected.latent)
+        assert got.steps[0].weights == (1.0,)
+        assert got.recipe[f"{name}_start"] == 0.0
+
+
+def test_a_batch_is_its_seeds_one_by_one():
+    toys = pair()
+    batch = compose(toys, "a", "b", seeds=[4, 9], **FAST)
+    assert batch.recipe["seeds"] == [4, 9]
+    for item, seed in enumerate((4, 9)):
+        alone = compose(toys, "a", "b", seed=seed, **FAST)
+        torch.testing.assert_close(batch.latent[item], alone.latent[0], rtol=1e-4, atol=1e-4)
+
+
+def test_the_pair_meets_at_the_weighted_mean_at_any_width():
+    toys = gaussian_pair(1.0, -1.0)
+    settings = {"image_weight": 3.0, "sound_weight": 1.0, "image_scale": 1, "sound_scale": 1}
+    got = compose(toys, "a", "a", **FAST, **settings)
+    torch.testing.assert_close(got.steps[-1].clean, torch.full((1, 4, 8, 16), 0.5))
+    wide = compose(pair(), "a", "b", width=256, **FAST)
+    assert wide.latent.shape == (1, 4, 8, 32) and wide.recipe["width"] == 256
+    assert wide.picture().image.size == (256, 64) and len(wide.sound().samples) == 256 * 8
+
+
+def test_callback_gets_every_step_as_it_is_made():
+    seen = []
+    got = compose(pair(), "a", "b", callback=seen.append, **FAST)
+    assert [id(step) for step in seen] == [id(step) for step in got.steps]
+
+
+def test_progress_is_plain_text_and_can_be_off(capfd):
+    compose(pair(), "a", "b", num_inference_steps=3)
+    assert "3/3" in capfd.readouterr().err
+    compose(pair(), "a", "b", num_inference_steps=3, progress=False)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_crop_is_the_pairs():
+    toys = pair(crop_pixels=32)
+    assert compose(toys, "a", "b", **FAST).picture().image.size == (96, 64)
+    assert compose(toys, "a", "b", crop=False, **FAST).picture().image.size == (128, 64)
+
+
+# ---- settings ------------------------------------------------------------------------------------
+
+
+def test_call_beats_preset_beats_pair_beats_library():
+    toys = pair(
+        defaults={"image_scale": 2.0, "sound_scale": 2.0, "num_inference_steps": 3},
+        presets={"paper": {"image_scale": 10.0, "sound_scale": 10.0, "strength": None}},
+    )
+    plain = compose(toys, "a", "b", progress=False).recipe
+    named = compose(toys, "a", "b", preset="paper", sound_scale=4.0, progress=False).recipe
+    assert (plain["image_scale"], plain["sound_scale"], plain["preset"]) == (2.0, 2.0, None)
+    assert (named["image_scale"], named["sound_scale"], named["preset"]) == (10.0, 4.0, "paper")
+    assert len(plain["seeds"]) == 1 and plain["num_inference_steps"] == 3
+    library = {"image_weight", "sound_weight", "image_start", "solver", "strength", "crop"}
+    assert all(named[name] == DEFAULTS[name] for name in library)
+
+
+def test_recipe_is_complete_plain_json():
+    import diffusers
+
+    import itskit
+
+    got = compose(pair(weights_hash="abc"), "çastle", "b", seed=np.int64(5), **FAST)
+    recipe = got.recipe
+    assert json.loads(json.dumps(recipe)) == recipe
+    assert set(DEFAULTS) <= set(recipe)
+    expected = {
+        "itskit": itskit.__version__,
+        "torch": torch.__version__,
+        "diffusers": diffusers.__version__,
+        "pair": "toy",
+        "weights_hash": "abc",
+        "image_prompt": "çastle",
+        "sound_prompt": "b",
+        "seeds": [5],
+        "width": 128,
+        "init": None,
+    }
+    assert {name: recipe[name] for name in expected} == expected
+
+
+# ---- again ---------------------------------------------------------------------------------------
+
+
+def _fade(index, num_inference_steps):
+    return 1 - index / num_inference_steps
+
+
+def _wipe(index, num_inference_steps):
+    """A map that opens from the left."""
+    weight = np.full((64, 128), 0.1)
+    weight[:, : 128 * (index + 1) // num_inference_steps] = 1
+    return weight
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"seed": 3},
+        {"seeds": [3, 4], "solver": "dpmpp_2m", "spacing": "trailing", "width": 192},
+        {"image_weight": 0.3, "sound_weight": np.float32(0.9), "image_scale": np.float64(2)},
+        {"image_weight": np.random.default_rng(0).random((64, 128))},
+        {"image_weight": torch.rand(5, 7, generator=torch.Generator().manual_seed(0))},
+        {"image_weight": _fade, "sound_weight": _wipe, "image_start": 0.5},
+        {"preset": "loud"},
+    ],
+)
+def test_a_recipe_makes_the_same_again(settings):
+    toys = pair(presets={"loud": {"sound_scale": 12.0}})
+    once = compose(toys, "a", "b", **settings, **FAST)
+    again = recompose(toys, json.loads(json.dumps(once.recipe)), progress=False)
+    assert _same(once, again)
+    assert again.recipe == once.recipe
+
+
+def test_an_image_alone_is_made_again():
+    once = compose(pair(), "a", None, **FAST)
+    assert _same(once, recompose(pair(), once.recipe, progress=False))
+
+
+def test_a_recipe_may_be_changed():
+    once = compose(pair(), "a", "b", seed=3, **FAST)
+    other = recompose(pair(), once.recipe, seeds=[4], progress=False)
+    assert _same(other, compose(pair(), "a", "b", seed=4, **FAST))
+
+
+def test_other_networks_are_told():
+    once = compose(pair(weights_hash="abc"), "a", "b", **FAST)
+    with pytest.warns(UserWarning, match=r"made with pair \('toy', 'abc'\).*expect another result"):
+        recompose(pair(weights_hash="xyz"), once.recipe, progress=False)
+
+
+# ---- Ctrl-C --------------------------------------------------------------------------------------
+
+
+def _press_at(k):
+    def callback(step):
+        if step.index == k:
+            raise KeyboardInterrupt
+
+    return callback
+
+
+def test_ctrl_c_keeps_the_steps_so_far():
+    whole = compose(pair(), "a", "b", **FAST)
+    stopped = compose(pair(), "a", "b", callback=_press_at(3), **FAST)
+    assert len(stopped) == 4 and stopped.recipe["stopped"] == 4
+    assert torch.equal(stopped.latent, whole.steps[3].latent)
+    assert stopped.picture(3).image.size == (128, 64)
+    assert "stopped" not in whole.recipe
+    finished = recompose(pair(), stopped.recipe, progress=False)
+    assert _same(finished, whole) and finished.recipe == whole.recipe
+
+
+def test_ctrl_c_inside_a_network_keeps_the_steps_so_far():
+    toys, calls = pair(), []
+    network = toys.sound.predict_noise
+
+    def predict_noise(latent, t, prompt_embeds):
+        calls.append(t)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return network(latent, t, prompt_embeds)
+
+    object.__setattr__(toys.sound, "predict_noise", predict_noise)
+    assert len(compose(toys, "a", "b", **FAST)) == 2
+    calls[:] = [0, 0]
+    with pytest.raises(KeyboardInterrupt):  # nothing to keep yet
+        compose(toys, "a", "b", **FAST)
+
+
+def test_other_errors_are_not_swallowed():
+    with pytest.raises(ZeroDivisionError):
+        compose(pair(), "a", "b", callback=lambda step: 1 / 0, **FAST)
+
+
+# ---- from a picture, a sound, a latent -----------------------------------------------------------
+
+
+def _inits():
+    ramp = np.linspace(0, 1, 128, dtype=np.float32) * np.ones((64, 1), dtype=np.float32)
+    image = Image.fromarray((ramp * 255).astype(np.uint8))
+    sound = Sound(np.full(128 * 8, 0.4), RATE)
+    return {"picture": Picture(image), "pil": image, "array": ramp, "sound": sound}
+
+
+@pytest.mark.parametrize("kind", ["picture", "pil", "array", "sound", "latent"])
+@pytest.mark.parametrize(("strength", "first"), [(0.5, 5), (1.0, 0), (0.01, 9)])
+def test_begins_from_what_is_given_noised_by_strength(kind, strength, first):
+    toys = pair()
+    modality = toys.sound if kind == "sound" else toys.image
+    latent = torch.randn(1, 4, 8, 16, generator=torch.Generator().manual_seed(0))
+    init = latent if kind == "latent" else _inits()[kind]
+    got = compose(
+        toys, "a", "b", seeds=[1, 2], init=init, strength=strength,
+        num_inference_steps=10, progress=False,
+    )  # fmt: skip
+    assert [step.index for step in got.steps] == list(range(first, 10))
+    t = int(timesteps(10)[first])
+    noise = init_latent(toys, [1, 2])
+    expected = add_noise(encode(modality, init), noise, toys.image.alpha_bar[t])
+    torch.testing.assert_close(got.steps[0].noisy, expected)
+    assert got.recipe["init"]["kind"] == type(init).__name__
+
+
+def test_little_strength_keeps_the_picture_and_much_forgets_it():
+    toys = gaussian_pair(0.0, 0.0, std=0.7)
+    init = _inits()["picture"]
+    settings = {"num_inference_steps": 20, "progress": False, "image_scale": 1, "sound_scale": 1}
+    clean = encode(toys.image, init)
+    distances = [
+        float((compose(toys, "a", "a", init=init, strength=s, **settings).latent - clean).norm())
+        for s in (0.05, 0.3, 0.6, 1.0)
+    ]
+    assert distances == sorted(distances) and distances[0] < 0.2 * distances[-1]
+
+
+def test_init_is_fitted_to_the_width():
+    toys = pair()
+    for init in (Image.new("L", (50, 30), 200), Sound(np.full(80 * 8, 0.4), RATE)):
+        got = compose(toys, "a", "b", init=init, width=256, **FAST)
+        assert got.latent.shape == (1, 4, 8, 32)
+
+
+def test_init_is_needed_again():
+    toys, init = pair(), _inits()["picture"]
+    once = compose(toys, "a", "b", init=init, **FAST)
+    with pytest.raises(ValueError, match=r"began with .*'kind': 'Picture'.*expected .*init="):
+        recompose(toys, once.recipe)
+    again = recompose(toys, once.recipe, init=init, progress=False)
+    assert _same(once, again) and again.recipe == once.recipe
+
+
+# ---- what does not fit ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"image_wieght": 1.0}, r"unknown setting 'image_wieght': expected .*'image_weight'"),
+        ({"preset": "louder"}, r"unknown preset 'louder': expected one of \['loud'\]"),
+        ({"preset": "loud"}, r"unknown setting 'volume': expected one of \['crop'"),
+        ({"solver": "euler"}, r"unknown solver 'euler': expected one of \['ddim', 'dpmpp_2m'\]"),
+        ({"num_inference_steps": 0}, r"num_inference_steps=0: expected .* 1 to 999"),
+        ({"image_weight": -1}, r"the weight was -1.0: expected .*nowhere negative"),
+        ({"image_weight": [[1, np.nan]]}, r"the weight was .*nan.*: expected .*finite"),
+        ({"image_weight": 0, "sound_weight": 0}, r"at step 0 of 30: the weights .* all 0"),
+        ({"image_weight": {"per_step": [1, 1]}}, r"given for 2 steps: expected 30"),
+        ({"image_start": 1.5}, r"guide 'image' was given .*start=1.5.*expected"),
+        ({"sound_start": 0.5}, r"at step 0 of 30: .*change a weight, start or stop"),
+        ({"width": 100}, r"width=100: expected a multiple of 16 pixels; try 96"),
+        ({"seeds": []}, r"seeds was empty: expected a whole number"),
+        ({"init": torch.zeros(1, 4, 8, 32)}, r"init is a latent .*32\): expected \(1, 4, 8, 16\)"),
+        ({"init": torch.zeros(3, 4, 8, 16)}, r"init is a latent \(3, .* a seed for each item"),
+        ({"init": torch.zeros(1, 4, 8, 16), "strength": 0}, r"strength=0: expected a fraction"),
+        ({"init": torch.zeros(1, 4, 8, 16), "strength": 1.1}, r"strength=1.1: expected a fraction"),
+    ],
+)  # fmt: skip
+def test_impossible_settings_are_refused(settings, message):
+    toys = pair(presets={"loud": {"volume": 11}})
+    if settings.get("preset") == "louder":
+        toys.presets["loud"] = {}
+    with pytest.raises(ValueError, match=message):
+        compose(toys, "a", "b", progress=False, **settings)
+
+
+@pytest.mark.parametrize("prompts", [("", "b"), ("a", "  "), (7, "b")])
+def test_empty_prompts_are_refused(prompts):
+    with pytest.raises(ValueError, match=r"prompt for '(image|sound)' was .*expected words"):
+        compose(pair(), *prompts, **FAST)
+
+
+def test_no_prompt_at_all_is_refused():
+    with pytest.raises(ValueError, match="image_prompt and sound_prompt are None: expected words"):
+        compose(pair(), None, None)
+
+
+def test_a_lone_model_that_comes_late_on_purpose_is_refused():
+    with pytest.raises(ValueError, match=r"at step 0 of 6: the weights of the 1 guides"):
+        compose(pair(), "a", None, image_start=0.5, **FAST)
