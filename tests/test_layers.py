@@ -1,0 +1,154 @@
+"""The house keeps its shape: who may import whom, a light front door, files of a readable size."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import itskit
+
+ROOT = Path(itskit.__file__).parent
+
+# A module may import modules of lower ranks. `compose` stands on ranks 0 to 3 alone, and what
+# stands beside it (the seed search, the baselines) may stand on it.
+RANKS = {
+    "schedule": 0,
+    "views": 0,
+    "spectrogram": 0,
+    "modality": 1,
+    "guidance": 2,
+    "sampling": 3,
+    "compose": 3.5,
+    "baselines": 4,
+    "metrics": 4,
+    "diagnose": 4,
+    "hunt": 4,
+    "plots": 5,
+    "export": 5,
+    "widgets": 6,
+}
+# Rooms beside the ranks, and the ranked modules below which they stay.
+ROOMS = {"models": 3, "training": 5}
+DOORS = {"__init__", "__main__", "cli"}  # may import anything
+SKINS = {"ipywidgets", "anywidget"}
+
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def _imports(path):
+    """(line, absolute dotted name) of each import in a file, those inside functions too."""
+    package = ["itskit", *path.relative_to(ROOT).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = [*base, node.module] if node.module else base
+            yield from ((node.lineno, ".".join([*base, alias.name])) for alias in node.names)
+
+
+def _module(dotted):
+    """The module of itskit under a dotted name: "sampling" for itskit.sampling.Step, for
+    itskit.sample by way of the door, "" for the door's own names and for other packages."""
+    first, *rest = dotted.split(".")
+    if first != "itskit" or not rest:
+        return ""
+    if rest[0] in itskit._HOME and rest[0] not in RANKS:
+        return itskit._HOME[rest[0]]
+    return rest[0] if rest[0] in {*RANKS, *ROOMS} else ""
+
+
+def _may_import(here, there, dotted):
+    if here == there or here in DOORS or not there:
+        return True
+    if there == "models":  # reached only through load_pair
+        through_the_door = dotted in ("itskit.load_pair", "itskit.models.load_pair")
+        return here == "training" or (through_the_door and RANKS.get(here, 0) >= 4)
+    if there == "training":
+        return False
+    if here in ROOMS:
+        return RANKS[there] <= ROOMS[here]
+    return RANKS[there] < RANKS[here]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_imports_point_downwards(path):
+    here = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    assert here in {*RANKS, *ROOMS, *DOORS}, f"{here} has no rank: give it one in this test"
+    for line, dotted in _imports(path):
+        there = _module(dotted)
+        assert _may_import(here, there, dotted), f"{path.name}:{line}: {here} imports {dotted}"
+        assert here == "widgets" or dotted.split(".")[0] not in SKINS, (
+            f"{path.name}:{line}: {dotted}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("here", "dotted", "allowed"),
+    [
+        ("guidance", "itskit.modality.Modality", True),
+        ("guidance", "itskit.sampling.Step", False),
+        ("guidance", "itskit.sample", False),
+        ("schedule", "itskit.views", False),
+        ("hunt", "itskit.compose.compose", True),
+        ("sampling", "itskit.compose", False),
+        ("widgets", "itskit.load_pair", True),
+        ("sampling", "itskit.load_pair", False),
+        ("plots", "itskit.models.pocket.networks", False),
+        ("models", "itskit.modality.Sound", True),
+        ("models", "itskit.plots", False),
+        ("metrics", "itskit.training.data", False),
+        ("cli", "itskit.models.pocket", True),
+        ("modality", "soundfile", True),
+    ],
+)
+def test_the_rules_themselves(here, dotted, allowed):
+    assert _may_import(here, _module(dotted), dotted) is allowed
+
+
+def test_relative_imports_are_resolved():
+    found = {dotted for _, dotted in _imports(ROOT / "sampling.py")}
+    assert {"itskit.schedule", "itskit.guidance.Guide", "torch"} <= found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_fit_a_reader(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 350
+
+
+def _run(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_import_itskit_imports_nothing_heavy():
+    code = "import sys, itskit; print(sorted(m for m in sys.modules if m.split('.')[0] in {heavy}))"
+    heavy = {"torch", "numpy", "diffusers", "transformers", "librosa", "matplotlib", "PIL", *SKINS}
+    assert _run(code.format(heavy=heavy)) == "[]"
+
+
+def test_the_door_opens_on_the_right_rooms():
+    assert itskit.blend.__module__ == "itskit.guidance"
+    assert itskit.views.__name__ == "itskit.views"
+    assert set(itskit.__all__) <= set(dir(itskit))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        itskit.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "import itskit.compose",
+        "import itskit\nfrom itskit.compose import recompose",
+    ],
+)
+def test_compose_is_the_function_whatever_was_imported_before(before):
+    assert _run(f"{before}\nprint(type(itskit.compose).__name__)") == "function"
+
+
+def test_version_is_the_packages():
+    text = (ROOT.parent / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'\nversion = "{itskit.__version__}"\n' in text
