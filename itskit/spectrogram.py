@@ -1,17 +1,19 @@
-"""Mel pictures of sound, and sound from mel pictures.
+"""Mel pictures of sound, sound from mel pictures, and loudness.
 
 A picture is a float32 tensor `(n_mels, frames)` in [0, 1] whose row 0 is the highest frequency,
 so that it can be looked at, and be denoised, like any other image. A sound is a float32 numpy
 array `(n,)` of samples in [-1, 1].
 
-    sound y --STFT--> magnitude --mel filters, log, scale, flip--> picture
+    y --STFT--> magnitude --mel filters--> log, scale, flip --> picture      mel_picture
+    picture --> mel magnitudes --> magnitude, phase --> rounds of STFT --> y  reconstruct
+    y --> gain to -20 LUFS --> limiter at -1 dB --> y                         normalise_loudness
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import log
+from math import log, pi
 
 import numpy as np
 import torch
@@ -43,6 +45,9 @@ POCKET_MEL = MelSettings()
 PAPER_MEL = MelSettings(n_fft=2048, n_mels=256, log_min=log(1e-5), log_max=log(200.0))
 
 
+# --- sound to picture ---------------------------------------------------------------------------
+
+
 def mel_picture(y, mel: MelSettings = POCKET_MEL) -> torch.Tensor:
     """Paint the sound `y` (..., n) as pictures (..., n_mels, n // hop_length) in [0, 1].
 
@@ -51,7 +56,7 @@ def mel_picture(y, mel: MelSettings = POCKET_MEL) -> torch.Tensor:
     `librosa.feature.melspectrogram(power=1, center=False)` of the sound padded by reflection with
     `(n_fft - hop_length) / 2` samples on either side.
 
-    Raises ValueError if `y` is shorter than one hop or holds NaN or infinity.
+    Raises ValueError if `y` is shorter than one hop, holds NaN or infinity, or is not of floats.
     """
     y = _checked_samples(y)
     if y.shape[-1] < mel.hop_length:
@@ -59,15 +64,10 @@ def mel_picture(y, mel: MelSettings = POCKET_MEL) -> torch.Tensor:
             f"mel_picture was given {y.shape[-1]} samples; it needs at least one hop of "
             f"{mel.hop_length} samples. Pad the sound with zeros."
         )
-    pad = (mel.n_fft - mel.hop_length) // 2
-    widths = [(0, 0)] * (y.ndim - 1) + [(pad, mel.n_fft - mel.hop_length - pad)]
-    # numpy reflects as often as a short sound needs; torch refuses to
-    padded = torch.from_numpy(np.pad(y, widths, mode="reflect"))  # (..., n + n_fft - hop)
-    magnitude = _stft(padded.flatten(0, -2) if y.ndim > 1 else padded, mel).abs()
-    log_mel = (_mel_filters(mel) @ magnitude).clamp_min(1e-10).log()  # (..., n_mels, frames)
+    magnitude = _stft(torch.from_numpy(y), mel).abs()  # (..., frames, bins)
+    log_mel = (magnitude @ _mel_filters(mel).T).clamp_min(1e-10).log()  # (..., frames, n_mels)
     picture = (log_mel - mel.log_min) / (mel.log_max - mel.log_min)
-    picture = picture.clamp(0, 1).flip(-2)
-    return picture.reshape(*y.shape[:-1], *picture.shape[-2:])
+    return picture.clamp(0, 1).transpose(-1, -2).flip(-2)  # (..., n_mels, frames)
 
 
 def row_frequencies(mel: MelSettings = POCKET_MEL) -> np.ndarray:
@@ -80,31 +80,156 @@ def column_seconds(frames: int, mel: MelSettings = POCKET_MEL) -> np.ndarray:
     return (np.arange(frames) + 0.5) * mel.hop_length / mel.sr
 
 
-def _checked_samples(y) -> np.ndarray:
-    """`y` as a float32 array, or a ValueError that says what is wrong with it."""
-    y = y.detach().cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y)
-    y = y.astype(np.float32)
-    bad = y.size - int(np.isfinite(y).sum())
-    if y.ndim == 0 or y.size == 0 or bad:
-        given = f"{bad} NaN or infinite samples of {y.size}" if bad else f"shape {y.shape}"
+# --- picture to sound ---------------------------------------------------------------------------
+
+
+def reconstruct(
+    picture, mel: MelSettings = POCKET_MEL, seed: int = 0, *, rounds: int = 32
+) -> np.ndarray:
+    """A sound (frames * hop_length,) whose mel picture is as near to `picture` as possible.
+
+    `picture` (n_mels, frames) is clipped to [0, 1]. Fast Griffin-Lim (Griffin & Lim 1984;
+    Perraudin, Balazs & Søndergaard 2013), in which a picture does not fix the magnitude of every
+    bin but only what the mel filters see of it (as in Masuyama, Ueno & Ono 2023, arXiv
+    2307.12232): each round makes the spectrum consistent by going through the waveform, goes on
+    a little in the direction of the last change, and scales each bin towards the picture. Black
+    means "no louder than black", so a black picture is silent. The same `seed` gives the same
+    samples; another gives another sound with the same picture.
+
+    Raises ValueError if the picture has another shape or holds NaN.
+    """
+    target = _mel_magnitudes(picture, mel)  # (frames, n_mels)
+    filters = _mel_filters(mel)
+    magnitude = target / filters.sum(1) @ filters  # (frames, bins)
+    for _ in range(6):  # multiplicative rounds sharpen what the filters have blurred
+        magnitude = magnitude * _gain_towards(target, magnitude, mel)
+    spectrum = torch.polar(magnitude, _initial_phase(magnitude, mel, seed))
+    previous = None
+    for _ in range(rounds):
+        consistent = _stft(_istft(spectrum, mel), mel)
+        ahead = consistent if previous is None else consistent + 0.9 * (consistent - previous)
+        spectrum = ahead * _gain_towards(target, ahead.abs(), mel)
+        previous = consistent
+    return _istft(spectrum, mel).numpy()
+
+
+def _gain_towards(target, magnitude, mel: MelSettings) -> torch.Tensor:
+    """Factors (frames, bins) that bring `magnitude` nearer to the mel magnitudes `target`.
+
+    The mean, over the filters that see a bin, of wanted / present (the multiplicative update of
+    Lee & Seung 2001 for the Kullback-Leibler divergence). Below black all levels are alike.
+    """
+    filters, black = _mel_filters(mel), np.exp(mel.log_min)
+    present = (magnitude @ filters.T).clamp_min(black)  # (frames, n_mels)
+    return (target.clamp_min(black) / present) @ filters / filters.sum(0).clamp_min(1e-8)
+
+
+def _initial_phase(magnitude: torch.Tensor, mel: MelSettings, seed: int) -> torch.Tensor:
+    """Phase (frames, bins) in radians, guessed from the slopes of the log magnitude.
+
+    For a Gaussian window both derivatives of the phase follow from the magnitude alone (Průša,
+    Balazs & Søndergaard 2017). As in its real-time form (Průša & Søndergaard 2016) frame follows
+    frame; where that takes the loudest path through a heap, here each bin averages, weighted by
+    magnitude, what its predecessor, both neighbours and a pulse struck in this frame would say.
+    """
+    S = magnitude.numpy()
+    bins = np.arange(S.shape[1])
+    log_S = np.pad(np.log(np.maximum(S, 1e-5 * S.max() + 1e-9)), 1, mode="edge")
+    per_frame, per_bin = (slope[1:-1, 1:-1] for slope in np.gradient(log_S))  # (frames, bins)
+    # a Hann window resembles the Gaussian exp(-pi t^2 / gamma), gamma = 0.25645 win_length^2
+    ratio = mel.hop_length * mel.n_fft / (0.25645 * mel.win_length**2)
+    along = 2 * pi * mel.hop_length / mel.n_fft * bins + ratio * per_bin  # radians a frame
+    across = -pi - per_frame / ratio  # radians a bin; -pi since a frame starts n_fft / 2 early
+    onward = np.exp(0.5j * (along[1:] + along[:-1])).astype(np.complex64)  # (frames - 1, bins)
+    upward = np.exp(0.5j * (across[:, 1:] + across[:, :-1])).astype(np.complex64)
+    turn = 2 * pi * np.random.default_rng(seed).random()
+    pulse = (0.5 * S * np.exp(1j * (np.cumsum(across, axis=1) + turn))).astype(np.complex64)
+    frame, phase = pulse[0], np.empty(S.shape, np.float32)
+    for n in range(len(S)):
+        alone = pulse[n] + (frame * onward[n - 1] if n else 0)
+        neighbour = S[n] * _direction(alone)
+        frame = alone.copy()
+        frame[1:] += neighbour[:-1] * upward[n]
+        frame[:-1] += neighbour[1:] * upward[n].conj()
+        frame = S[n] * _direction(frame)
+        phase[n] = np.angle(frame)
+    return torch.from_numpy(phase)
+
+
+def _direction(z: np.ndarray) -> np.ndarray:
+    """`z` on the unit circle; zero stays zero."""
+    return z / np.maximum(np.abs(z), 1e-20)
+
+
+def _mel_magnitudes(picture, mel: MelSettings) -> torch.Tensor:
+    """Mel magnitudes (frames, n_mels), lowest frequency first, that a picture stands for."""
+    picture = torch.as_tensor(picture).detach().cpu().float()
+    expected = f"A mel picture must be ({mel.n_mels}, frames), frames > 0, of finite numbers"
+    if picture.ndim != 2 or picture.shape[0] != mel.n_mels or picture.shape[1] == 0:
         raise ValueError(
-            f"A sound must be an array (..., n) of finite samples, n > 0; this one has {given}. "
-            "Repair the samples (numpy.nan_to_num) or look for where they arose."
+            f"{expected}; this one has shape {tuple(picture.shape)}. Take one picture of a batch, "
+            "the mean of its channels, and the MelSettings that it was painted with."
         )
-    return y
+    bad = picture.numel() - int(picture.isfinite().sum())
+    if bad:
+        raise ValueError(
+            f"{expected}; this one has {bad} NaN or infinite pixels of {picture.numel()}. "
+            "Look at the step of the diffusion in which they arose."
+        )
+    picture = picture.clamp(0, 1).flip(0).T  # (frames, n_mels)
+    magnitude = (mel.log_min + picture * (mel.log_max - mel.log_min)).exp()
+    return torch.where(picture > 0, magnitude, 0.0)
 
 
-def _stft(padded: torch.Tensor, mel: MelSettings) -> torch.Tensor:
-    """Complex spectrum (..., n_fft // 2 + 1, frames) of an already padded sound (..., n)."""
-    return torch.stft(
-        padded,
-        mel.n_fft,
-        mel.hop_length,
-        mel.win_length,
-        window=torch.hann_window(mel.win_length),
-        center=False,
-        return_complex=True,
+# --- short-time Fourier transform and mel filters -----------------------------------------------
+
+
+def _stft(y: torch.Tensor, mel: MelSettings) -> torch.Tensor:
+    """Complex spectrum (..., n // hop_length, n_fft // 2 + 1) of a sound (..., n)."""
+    padded = y[..., _reflection(y.shape[-1], mel)]  # (..., n + n_fft - hop_length)
+    frames = padded.unfold(-1, mel.n_fft, mel.hop_length)  # (..., frames, n_fft)
+    return torch.fft.rfft(frames * _window(mel))
+
+
+def _istft(spectrum: torch.Tensor, mel: MelSettings) -> torch.Tensor:
+    """The sound (frames * hop_length,) whose `_stft` is nearest (Griffin & Lim 1984, eq. 6)."""
+    frames = torch.fft.irfft(spectrum, n=mel.n_fft) * _window(mel)  # (frames, n_fft)
+    return _overlap_add(frames, mel) / _overlapping_windows(len(frames), mel)
+
+
+def _overlap_add(frames: torch.Tensor, mel: MelSettings) -> torch.Tensor:
+    """Sum frames (frames, n_fft), a hop apart, and cut the padding off: (frames * hop_length,)."""
+    hop, pieces = mel.hop_length, -(-mel.n_fft // mel.hop_length)
+    frames = torch.nn.functional.pad(frames, (0, pieces * hop - mel.n_fft))
+    frames = frames.reshape(len(frames), pieces, hop)
+    total = frames.new_zeros(len(frames) + pieces - 1, hop)
+    for k in range(pieces):
+        total[k : k + len(frames)] += frames[:, k]
+    start = (mel.n_fft - hop) // 2
+    return total.flatten()[start : start + len(frames) * hop]
+
+
+@lru_cache(maxsize=8)
+def _overlapping_windows(frames: int, mel: MelSettings) -> torch.Tensor:
+    """Sum of the squared windows over each sample, (frames * hop_length,)."""
+    return _overlap_add(_window(mel).square().expand(frames, -1), mel)
+
+
+@lru_cache(maxsize=8)
+def _reflection(n: int, mel: MelSettings) -> torch.Tensor:
+    """Indices (n + n_fft - hop_length,) that pad n samples by reflection, as often as needed."""
+    left = (mel.n_fft - mel.hop_length) // 2
+    return torch.from_numpy(
+        np.pad(np.arange(n), (left, mel.n_fft - mel.hop_length - left), mode="reflect")
     )
+
+
+@lru_cache(maxsize=8)
+def _window(mel: MelSettings) -> torch.Tensor:
+    """Periodic Hann window of win_length in the middle of (n_fft,)."""
+    left = (mel.n_fft - mel.win_length) // 2
+    right = mel.n_fft - mel.win_length - left
+    return torch.nn.functional.pad(torch.hann_window(mel.win_length), (left, right))
 
 
 @lru_cache(maxsize=8)
@@ -130,3 +255,95 @@ def _mel_edges(mel: MelSettings) -> np.ndarray:
 
     mels = np.linspace(to_mel(mel.fmin), to_mel(mel.fmax), mel.n_mels + 2)
     return np.where(mels < 15, mels * 200 / 3, 1000 * np.exp(log_step * (mels - 15)))
+
+
+# --- loudness -----------------------------------------------------------------------------------
+
+
+def normalise_loudness(y, sr: int, lufs: float = -20.0, peak_db: float = -1.0) -> np.ndarray:
+    """Bring a sound `y` (n,) at `sr` Hz to `lufs` LUFS with no peak above `peak_db` dB.
+
+    One gain for the whole sound, at most +30 dB so that near-silence is not blown up (silence
+    stays silence), then a look-ahead limiter that ducks only around the peaks, also those between
+    the samples; a sound of sharp clicks therefore ends a little below `lufs`.
+
+    Raises ValueError if `y` is not (n,) or holds NaN or infinity.
+    """
+    y = _checked_samples(y).astype(np.float64)
+    gain_db = min(lufs - integrated_loudness(y, sr), 30.0)
+    return _limited(y * 10 ** (gain_db / 20), sr, 10 ** (peak_db / 20)).astype(np.float32)
+
+
+def integrated_loudness(y, sr: int) -> float:
+    """Loudness of a mono sound `y` (n,) in LUFS (ITU-R BS.1770-4); -inf for silence.
+
+    Mean square of the K-weighted sound over those 400 ms blocks (75% overlap) that are above
+    -70 LUFS and no more than 10 LU below the mean of these. A sound shorter than a block is one
+    block. Raises ValueError if `y` is not (n,) or holds NaN or infinity.
+    """
+    from scipy.signal import sosfilt
+
+    y = _checked_samples(y)
+    if y.ndim != 1:
+        raise ValueError(f"Loudness is measured on one channel (n,), given {y.shape}. Mix down.")
+    energy = np.cumsum(np.square(sosfilt(_k_weighting(sr), y.astype(np.float64))))
+    energy = np.concatenate([[0.0], energy])
+    size = min(round(0.4 * sr), len(y))
+    starts = np.arange(0, len(y) - size + 1, max(1, round(0.1 * sr)))
+    blocks = (energy[starts + size] - energy[starts]) / size  # mean squares
+    blocks = blocks[blocks > 10 ** ((-70 + 0.691) / 10)]
+    blocks = blocks[blocks > 0.1 * blocks.mean()] if len(blocks) else blocks
+    return float(-0.691 + 10 * np.log10(blocks.mean())) if len(blocks) else -np.inf
+
+
+def _k_weighting(sr: int) -> np.ndarray:
+    """Second-order sections (2, 6) of BS.1770's filter: a shelf for the head, then a high-pass.
+
+    The standard prints coefficients for 48 kHz only; these are the analogue prototypes behind them
+    (De Man 2014), so that every rate has its own.
+    """
+    k, q = np.tan(pi * 1681.974450955533 / sr), 0.7071752369554196
+    high = 10 ** (3.999843853973347 / 20)  # gain of the shelf
+    middle = high**0.4996667741545416
+    shelf = [high + middle * k / q + k * k, 2 * (k * k - high), high - middle * k / q + k * k]
+    shelf = np.array([*shelf, 1 + k / q + k * k, 2 * (k * k - 1), 1 - k / q + k * k])
+    k, q = np.tan(pi * 38.13547087602444 / sr), 0.5003270373238773
+    below = np.array([1 + k / q + k * k, 2 * (k * k - 1), 1 - k / q + k * k])
+    return np.stack([shelf / shelf[3], np.concatenate([[1, -2, 1], below / below[0]])])
+
+
+def _limited(y: np.ndarray, sr: int, limit: float) -> np.ndarray:
+    """`y` with no sample, nor the curve between samples, above `limit`: a look-ahead limiter.
+
+    The gain that each peak needs is held for 20 ms on either side, then smoothed over as much, so
+    that it is never too large at the peak itself nor quick enough to be heard.
+    """
+    from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
+    from scipy.signal import resample_poly
+
+    between = np.abs(resample_poly(y, 4, 1))  # true peak: four times as many samples
+    peak = np.maximum(np.abs(y), maximum_filter1d(between, 5)[::4])
+    if peak.max() <= limit:
+        return y
+    half = round(0.01 * sr)  # two running means of 2 half + 1 reach 2 half to either side
+    gain = minimum_filter1d(np.minimum(1, limit / np.maximum(peak, 1e-9)), 4 * half + 1)
+    gain = uniform_filter1d(uniform_filter1d(gain, 2 * half + 1), 2 * half + 1)
+    return np.clip(y * gain, -limit, limit)  # rounding only
+
+
+def _checked_samples(y) -> np.ndarray:
+    """`y` as a float32 array, or a ValueError that says what is wrong with it."""
+    y = y.detach().cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y)
+    expected = "A sound must be an array (..., n), n > 0, of finite floats in [-1, 1]"
+    if y.ndim == 0 or y.size == 0 or y.dtype.kind != "f":
+        raise ValueError(
+            f"{expected}; this one has shape {y.shape} and type {y.dtype}. Divide 16-bit samples "
+            "by 32768, and leave empty sounds out."
+        )
+    bad = y.size - int(np.isfinite(y).sum())
+    if bad:
+        raise ValueError(
+            f"{expected}; this one has {bad} NaN or infinite samples of {y.size}. Look for where "
+            "they arose, or replace them (numpy.nan_to_num)."
+        )
+    return y.astype(np.float32)
