@@ -69,7 +69,7 @@ def compose(
     *_scale        classifier-free guidance scale
     *_weight       a number, a map (H, W) over the canvas, or a function (index,
                    num_inference_steps) -> number or map, as in `Guide`
-    *_start        fraction of the run at which this model joins
+    *_start        fraction of the run at which this model joins; alone, it begins
     width          of the canvas, in pixels
     init           a Picture, PIL image, Sound, array (H, W) or latent to begin with
     strength       with `init`: how much of the run to do, in (0, 1]; 1 keeps hardly anything
@@ -145,7 +145,10 @@ def recompose(pair: Pair, recipe: dict, **changes) -> Trajectory:
     if recipe.get("init") and "init" not in changes:
         raise ValueError(f"the recipe began with {recipe['init']}: expected the same as init=...")
     names = {*DEFAULTS, "image_prompt", "sound_prompt", "seeds", "preset"}
-    return compose(pair, **{**{name: recipe[name] for name in names & set(recipe)}, **changes})
+    kept = {name: recipe[name] for name in names & set(recipe)}
+    if kept.get("preset") not in pair.presets:  # the settings themselves are all in the recipe
+        kept["preset"] = None
+    return compose(pair, **{**kept, **changes})
 
 
 def _resolve(pair: Pair, preset: str | None, given: dict) -> dict:

@@ -187,6 +187,11 @@ def test_a_recipe_may_be_changed():
     assert _same(other, compose(pair(), "a", "b", seed=4, **FAST))
 
 
+def test_a_preset_that_is_gone_is_not_needed_again():
+    once = compose(pair(presets={"loud": {"sound_scale": 12.0}}), "a", "b", preset="loud", **FAST)
+    assert _same(once, recompose(pair(), once.recipe, progress=False))
+
+
 def test_other_networks_are_told():
     once = compose(pair(weights_hash="abc"), "a", "b", **FAST)
     with pytest.warns(UserWarning, match=r"made with pair \('toy', 'abc'\).*expect another result"):
