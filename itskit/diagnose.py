@@ -17,9 +17,11 @@ from .sampling import Trajectory
 
 
 def guide_names(trajectory: Trajectory) -> list[str]:
-    """A name for each guide: image and sound, then numbers."""
+    """A name for each guide: "image" and "sound" as far as they had a prompt, else numbers."""
     count = max(len(step.weights) for step in trajectory.steps)
-    return [("image", "sound")[g] if g < 2 else f"guide {g + 1}" for g in range(count)]
+    both = ("image", "sound")
+    names = [name for name in both if trajectory.recipe.get(f"{name}_prompt")] or list(both)
+    return [names[g] if g < len(names) else f"guide {g + 1}" for g in range(count)]
 
 
 def cosines(trajectory: Trajectory, item: int = 0, guides: tuple[int, int] = (0, 1)) -> np.ndarray:

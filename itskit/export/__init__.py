@@ -1,6 +1,23 @@
 """Files of a result: picture, sound, film, page. Each carries the recipe that makes it again."""
 
+from .carry import read_recipe
+from .files import animation, audio, contact_sheet, png
+from .film import video
 from .names import safe_name
 from .pages import iframe, page, page_frames, page_html
+from .scrub import score_steps
 
-__all__ = ["iframe", "page", "page_frames", "page_html", "safe_name"]
+__all__ = [
+    "animation",
+    "audio",
+    "contact_sheet",
+    "iframe",
+    "page",
+    "page_frames",
+    "page_html",
+    "png",
+    "read_recipe",
+    "safe_name",
+    "score_steps",
+    "video",
+]

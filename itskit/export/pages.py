@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..sampling import Trajectory
 from . import scrub
+from .carry import recipe_of
 from .names import file_for, title_of
 
 # Nothing may be fetched, not even by mistake: all that the page needs is in it.
@@ -61,7 +62,7 @@ def page(
     every other track; a 50-step page is under 4 MB. `scores` are further curves, from
     `score_steps`. Without `path` the file is named after the prompts.
     """
-    path = file_for(path, trajectory.recipe, ".html")
+    path = file_for(path, recipe_of(trajectory, item), ".html")
     frames = page_frames(trajectory, item=item, steps=steps, keyframes=keyframes)
     if progress:
         from tqdm import tqdm

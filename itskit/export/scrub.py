@@ -20,6 +20,7 @@ from ..sampling import Trajectory, decode
 from ..schedule import predict_clean
 from ..spectrogram import PAPER_MEL, POCKET_MEL, MelSettings, row_frequencies
 from . import encode
+from .carry import recipe_of
 
 STATIC = Path(__file__).parent.parent / "widgets" / "static"
 CHAPTERS = ("sound.js", "chart.js", "stage.js", "view.js", "scrubber.js")
@@ -91,17 +92,15 @@ def latents(trajectory: Trajectory, track: str, item: int = 0) -> dict[int, Tens
 def coarse_to_fine(steps: Sequence[int]) -> list[int]:
     """The steps in an order that spreads over all of them early: last, first, middles, quarters."""
     waiting = sorted(steps)
-    order, spans = [], [(0, len(waiting) - 1)] if waiting else []
-    picks = [len(waiting) - 1, 0] if len(waiting) > 1 else [0] * len(waiting)
-    while spans:
-        nexts = []
-        for low, high in spans:
-            if high - low > 1:
-                middle = (low + high) // 2
-                picks.append(middle)
-                nexts += [(low, middle), (middle, high)]
-        spans = nexts
-    order = [waiting[i] for i in picks]
+    if len(waiting) < 3:
+        return waiting[::-1]
+    order = [waiting[-1], waiting[0]]
+    spans = [(0, len(waiting) - 1)]
+    for low, high in spans:  # grows while it is walked: breadth first
+        middle = (low + high) // 2
+        if middle > low:
+            order.append(waiting[middle])
+            spans += [(low, middle), (middle, high)]
     return order
 
 
@@ -180,7 +179,7 @@ def facts(
         "probe": {"at": encode.PROBE_AT, "sound": b64encode(encode.probe(mel.sr)).decode()},
         "tracks": tracks(trajectory),
         "prompts": prompts(trajectory.recipe),
-        "recipe": trajectory.recipe,
+        "recipe": recipe_of(trajectory, item),
         "diagnosis": diagnose.summary(trajectory, item) | {"scores": list(scores)},
     }
 

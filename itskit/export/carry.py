@@ -1,0 +1,120 @@
+"""Recipes inside files: written by every exporter, read back by `read_recipe`."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import subprocess
+from pathlib import Path
+
+from PIL import Image, PngImagePlugin
+
+from ..sampling import Trajectory
+
+KEY = "itskit-recipe"
+DESCRIPTION = 0x010E  # Exif's ImageDescription
+PICTURES = {".png", ".gif", ".webp"}
+SOUNDS = {".wav", ".flac", ".ogg"}
+
+
+def recipe_of(trajectory: Trajectory, item: int = 0) -> dict:
+    """The recipe of one item of a batch: the same with that item's seed alone."""
+    seeds = trajectory.recipe.get("seeds")
+    alone = {"seeds": [seeds[item]]} if seeds else {}
+    return {**trajectory.recipe, **alone}
+
+
+def as_text(recipe: dict) -> str:
+    """A recipe as one line of ASCII, which every container can hold."""
+    return json.dumps(recipe, separators=(",", ":"))
+
+
+def picture_options(recipe: dict, suffix: str) -> dict:
+    """Keyword arguments of PIL's `Image.save` that put the recipe into the file."""
+    if suffix == ".png":
+        info = PngImagePlugin.PngInfo()
+        info.add_text(KEY, as_text(recipe))
+        return {"pnginfo": info}
+    if suffix == ".gif":
+        return {"comment": as_text(recipe).encode()}
+    exif = Image.Exif()
+    exif[DESCRIPTION] = as_text(recipe)
+    return {"exif": exif.tobytes()}
+
+
+def add_to_wav(path: Path, recipe: dict) -> None:
+    """Append the recipe to a WAV file as a comment (RIFF chunk LIST INFO ICMT).
+
+    libsndfile writes such comments too, but reads only short ones back.
+    """
+    text = as_text(recipe).encode() + b"\0"
+    text += b"\0" * (len(text) % 2)
+    chunk = b"INFOICMT" + struct.pack("<I", len(text)) + text
+    with open(path, "r+b") as file:
+        file.seek(0, 2)
+        file.write(b"LIST" + struct.pack("<I", len(chunk)) + chunk)
+        size = file.tell() - 8
+        file.seek(4)
+        file.write(struct.pack("<I", size))
+
+
+def read_recipe(path) -> dict:
+    """The recipe inside a file that this package wrote: picture, sound, film, page or JSON.
+
+    Raises ValueError if there is none.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    readers = {".html": _from_page, ".mp4": _from_film, ".json": lambda p: p.read_text("utf-8")}
+    readers |= dict.fromkeys(PICTURES, _from_picture) | dict.fromkeys(SOUNDS, _from_sound)
+    if suffix not in readers:
+        raise ValueError(f"{path.name}: expected one of {', '.join(sorted(readers))}")
+    text = readers[suffix](path)
+    try:
+        return json.loads(text)
+    except (TypeError, json.JSONDecodeError):
+        raise ValueError(
+            f"{path.name} carries no recipe: expected a file written by itskit.export, not edited "
+            "or re-encoded since"
+        ) from None
+
+
+def _from_picture(path: Path) -> str | None:
+    with Image.open(path) as image:
+        found = image.info.get(KEY) or image.info.get("comment")
+        found = found or image.getexif().get(DESCRIPTION)
+    return found.decode("utf-8", "replace") if isinstance(found, bytes) else found
+
+
+def _from_sound(path: Path) -> str:
+    import soundfile
+
+    if path.suffix.lower() == ".wav":
+        return _from_wav(path.read_bytes())
+    with soundfile.SoundFile(path) as file:
+        return file.comment
+
+
+def _from_wav(data: bytes) -> str | None:
+    at = 12  # behind RIFF, the size and WAVE
+    while at + 8 <= len(data):
+        name, size = struct.unpack_from("<4sI", data, at)
+        if name == b"LIST" and data[at + 8 : at + 16] == b"INFOICMT":
+            return data[at + 20 : at + 8 + size].rstrip(b"\0").decode("utf-8", "replace")
+        at += 8 + size + size % 2
+    return None
+
+
+def _from_page(path: Path) -> str | None:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', path.read_text())
+    return found and json.dumps(json.loads(found[1]).get("recipe"))
+
+
+def _from_film(path: Path) -> str | None:
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    command = [get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-f", "ffmetadata", "-"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"^comment=(.*?)(?<!\\)$", told, re.M | re.S)
+    return found and re.sub(r"\\(.)", r"\1", found[1], flags=re.S)

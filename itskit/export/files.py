@@ -1,0 +1,138 @@
+"""Pictures and sounds as files, each with its recipe inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from ..sampling import Trajectory
+from ..spectrogram import normalise_loudness
+from .carry import add_to_wav, as_text, picture_options, recipe_of
+from .names import file_for, title_of
+from .scrub import keyframes
+
+
+def png(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None = None) -> Path:
+    """Write the picture of the result, or of a step, as PNG; the written path comes back."""
+    recipe = recipe_of(trajectory, item)
+    path = file_for(path, recipe, ".png")
+    image = trajectory.picture(step, item).image
+    image.save(path, format="PNG", **picture_options(recipe, ".png"))
+    return path
+
+
+def audio(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None = None) -> Path:
+    """Write the sound of the result, or of a step, at the toolkit's loudness.
+
+    The suffix chooses WAV (16 bit; also without a path), FLAC or Ogg Vorbis.
+    """
+    import soundfile
+
+    recipe = recipe_of(trajectory, item)
+    path = file_for(path, recipe, ".wav")
+    kinds = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
+    if path.suffix.lower() not in kinds:
+        raise ValueError(f"{path.name}: expected a name that ends in {', '.join(kinds)}")
+    container, coding = kinds[path.suffix.lower()]
+    sound = trajectory.sound(step, item)
+    samples = normalise_loudness(sound.samples, sound.rate)
+    with soundfile.SoundFile(path, "w", sound.rate, 1, coding, format=container) as file:
+        if container != "WAV":
+            file.title, file.comment = title_of(recipe), as_text(recipe)
+        file.write(samples)
+    if container == "WAV":
+        add_to_wav(path, recipe)
+    return path
+
+
+def animation(
+    trajectory: Trajectory, path=None, *, item: int = 0, count: int | None = None, fps: float = 12
+) -> Path:
+    """Write the denoising as an animated GIF, or WebP if the path says so: `count` steps (None:
+    all) at `fps` a second, the last one held for a second and a half."""
+    recipe = recipe_of(trajectory, item)
+    path = file_for(path, recipe, ".gif")
+    suffix = path.suffix.lower()
+    if suffix not in (".gif", ".webp"):
+        raise ValueError(f"{path.name}: expected a name that ends in .gif or .webp")
+    chosen = keyframes(range(len(trajectory)), count or len(trajectory))
+    pictures = [trajectory.picture(step, item).image.convert("RGB") for step in chosen]
+    times = [round(1000 / fps)] * (len(pictures) - 1) + [1500]  # ms
+    quality = {"quality": 80, "method": 4} if suffix == ".webp" else {}
+    options = picture_options(recipe, suffix) | quality
+    first, rest = pictures[0], pictures[1:]
+    first.save(path, save_all=True, append_images=rest, duration=times, loop=0, **options)
+    return path
+
+
+def contact_sheet(
+    trajectory: Trajectory, path=None, *, item: int = 0, count: int = 12, columns: int = 3
+) -> Path:
+    """Write `count` steps beside each other as one PNG, with the prompts above them."""
+    recipe = recipe_of(trajectory, item)
+    path = file_for(path, recipe, ".png")
+    chosen = keyframes(range(len(trajectory)), count)
+    tiles = [trajectory.picture(step, item).image.convert("RGB") for step in chosen]
+    labels = [f"step {k + 1} of {len(trajectory)}, t = {trajectory.steps[k].t}" for k in chosen]
+    sheet = grid(tiles, labels, heading=title_of(recipe), columns=columns)
+    sheet.save(path, format="PNG", **picture_options(recipe, ".png"))
+    return path
+
+
+def grid(
+    tiles: Sequence[Image.Image], labels: Sequence[str], *, heading: str = "", columns: int = 3
+) -> Image.Image:
+    """Equal pictures in rows, each with a line of text under it, `heading` above all."""
+    gap, line = 20, 26  # px
+    width, height = tiles[0].size
+    columns = min(columns, len(tiles))
+    rows = -(-len(tiles) // columns)
+    inner = columns * (width + gap) - gap
+    title = wrap(heading, font(22), inner)
+    top = gap + 30 * len(title) + (10 if title else 0)
+    size = (inner + 2 * gap, top + rows * (height + line + gap))
+    sheet = Image.new("RGB", size, "#fffefb")
+    draw = ImageDraw.Draw(sheet)
+    for k, text in enumerate(title):
+        draw.text((gap, gap + 30 * k), text, fill="#23252b", font=font(22))
+    for k, (tile, label) in enumerate(zip(tiles, labels, strict=True)):
+        x = gap + k % columns * (width + gap)
+        y = top + k // columns * (height + line + gap)
+        sheet.paste(tile, (x, y))
+        draw.text((x, y + height + 5), label, fill="#696b72", font=font(14))
+    return sheet
+
+
+def font(size: int) -> ImageFont.ImageFont:
+    """DejaVu Sans, which comes with matplotlib and covers most alphabets."""
+    import matplotlib
+
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(path, size) if path.exists() else ImageFont.load_default(size)
+
+
+def wrap(text: str, face: ImageFont.ImageFont, width: float, limit: int = 3) -> list[str]:
+    """`text` in lines no wider than `width` pixels; after `limit` lines an ellipsis."""
+    lines, line = [], ""
+    for word in " ".join(text.split()).split(" "):
+        for piece in _pieces(word, face, width):
+            joined = f"{line} {piece}".strip()
+            if line and face.getlength(joined) > width:
+                lines.append(line)
+                line = piece
+            else:
+                line = joined
+    lines = [*lines, line] if line else lines
+    return [*lines[: limit - 1], lines[limit - 1][:-1] + "…"] if len(lines) > limit else lines
+
+
+def _pieces(word: str, face: ImageFont.ImageFont, width: float) -> list[str]:
+    """A word cut where it is wider than a whole line."""
+    pieces = [""]
+    for letter in word:
+        if pieces[-1] and face.getlength(pieces[-1] + letter) > width:
+            pieces.append("")
+        pieces[-1] += letter
+    return pieces

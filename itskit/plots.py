@@ -1,0 +1,110 @@
+"""The diagnosis of a run as matplotlib plots. Each function draws on `ax` and returns it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import diagnose
+from .modality import Picture
+from .sampling import Trajectory
+from .spectrogram import PAPER_MEL, POCKET_MEL, MelSettings, row_frequencies
+
+COLOURS = ("#b96a12", "#1f7488", "#7a52a8", "#4e7d33")  # a guide's colour, as in the scrubber
+INK = "#23252b"
+
+
+def picture(what, step: int | None = None, *, mel: MelSettings | None = None, ax=None):
+    """A picture with its axes as a sound: seconds to the right, hertz upwards.
+
+    `what` is a Trajectory, a Picture, a PIL image or an array (H, W) in [0, 1]. `mel` says how
+    rows and columns are spaced; by default the toolkit's settings for pictures of that height.
+    """
+    what = what.picture(step) if isinstance(what, Trajectory) else what
+    what = what.image.convert("L") if isinstance(what, Picture) else what
+    pixels = np.asarray(what)  # (H, W)
+    if pixels.ndim != 2:
+        raise ValueError(f"the picture has shape {pixels.shape}: expected (H, W); make it grey")
+    known = {settings.n_mels: settings for settings in (POCKET_MEL, PAPER_MEL)}
+    mel = mel or known.get(len(pixels), POCKET_MEL)
+    ax = ax or _axes((8, 2.4))
+    seconds = pixels.shape[1] * mel.hop_length / mel.sr
+    ax.imshow(pixels, cmap="gray", aspect="auto", extent=(0, seconds, len(pixels), 0))
+    hertz = row_frequencies(mel)
+    ticks = [f for f in (125, 500, 1000, 2000, 4000) if hertz[-1] <= f <= hertz[0]]
+    places = np.interp(ticks, hertz[::-1], np.arange(len(hertz))[::-1] + 0.5)
+    ax.set_yticks(places, [f"{f / 1000:g}k" if f >= 1000 else f"{f}" for f in ticks])
+    ax.set(xlabel="seconds", ylabel="hertz")
+    return ax
+
+
+def agreement(trajectory: Trajectory, *, item: int = 0, ax=None):
+    """Cosine between the two guides' noise estimates at every step."""
+    ax = ax or _axes()
+    ax.plot(diagnose.cosines(trajectory, item), color=INK)
+    ax.axhline(0, color=INK, linewidth=0.5)
+    ax.set(xlabel="step", ylabel="cosine", title="How far the two models agree")
+    return ax
+
+
+def norms(trajectory: Trajectory, *, item: int = 0, ax=None):
+    """Root mean square of every guide's noise estimate at every step."""
+    ax = ax or _axes()
+    names, columns = diagnose.guide_names(trajectory), diagnose.norms(trajectory, item).T
+    for name, values, colour in zip(names, columns, _colours(names), strict=True):
+        ax.plot(values, color=colour, label=name)
+    ax.set(xlabel="step", ylabel="root mean square", title="How strong each estimate is")
+    ax.set_ylim(bottom=0)
+    ax.legend(frameon=False)
+    return ax
+
+
+def tug_of_war(trajectory: Trajectory, *, item: int = 0, ax=None):
+    """Each guide's part in every update, one above the other; they fill the height together."""
+    ax = ax or _axes()
+    names, parts = diagnose.guide_names(trajectory), diagnose.shares(trajectory, item)
+    parts = parts.clip(0, 1)
+    parts = parts / parts.sum(1, keepdims=True).clip(1e-9)
+    steps = range(len(trajectory))
+    ax.stackplot(steps, parts.T, labels=names, colors=_colours(names), alpha=0.35)
+    ax.set(xlabel="step", ylabel="share of the update", title="Who moves the latent")
+    ax.set(xlim=(0, max(1, len(trajectory) - 1)), ylim=(0, 1))
+    ax.legend(frameon=False, loc="upper right")
+    return ax
+
+
+def diagnosis(trajectory: Trajectory, *, item: int = 0):
+    """The three plots under each other; returns their axes."""
+    import matplotlib.pyplot as plt
+
+    _, axes = plt.subplots(3, 1, figsize=(8, 7.5), sharex=True, layout="constrained")
+    for draw, ax in zip((tug_of_war, agreement, norms), axes, strict=True):
+        draw(trajectory, item=item, ax=ax)
+        ax.set_xlabel("step" if ax is axes[-1] else "")
+    return axes
+
+
+def steps(trajectory: Trajectory, count: int = 8, *, item: int = 0, columns: int = 2):
+    """`count` steps of the clean estimate, evenly spread, from noise to result; returns axes."""
+    import matplotlib.pyplot as plt
+
+    count = min(count, len(trajectory))
+    chosen = np.linspace(0, len(trajectory) - 1, count).round().astype(int)
+    rows = -(-count // columns)
+    size = (4.4 * columns, 1.4 * rows)
+    _, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, step in zip(axes.flat, chosen, strict=False):
+        ax.imshow(np.asarray(trajectory.picture(int(step), item).image), cmap="gray")
+        ax.set_title(f"step {step + 1}, t = {trajectory.steps[step].t}", fontsize=9)
+    return axes
+
+
+def _axes(size: tuple[float, float] = (8, 2.6)):
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def _colours(names: list[str]) -> list[str]:
+    return [COLOURS[g % len(COLOURS)] for g in range(len(names))]

@@ -1,0 +1,91 @@
+"""Diagnoses of runs whose answers are known in closed form."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from a_run import run
+
+from itskit import diagnose
+from itskit.sampling import Step, Trajectory
+
+GENERATOR = torch.Generator().manual_seed(0)
+A = torch.randn(2, 4, 4, 8, generator=GENERATOR)
+B = torch.randn(2, 4, 4, 8, generator=GENERATOR)
+
+
+def one(noises, weights, recipe=None):
+    step = Step(0, 500, A, A + 0.5, A, tuple(noises), tuple(weights))
+    return Trajectory((step,), recipe or {})
+
+
+def test_cosine_of_the_same_opposite_and_perpendicular_noises():
+    across = B[:1] - (A[:1] * B[:1]).sum() / A[:1].square().sum() * A[:1]
+    for other, truth in ((3 * A[:1], 1), (-A[:1], -1), (across, 0)):
+        found = diagnose.cosines(one([A[:1], other], (0.5, 0.5)))
+        assert found == pytest.approx([truth], abs=1e-6)
+
+
+def test_cosine_at_a_known_angle_for_each_item_of_a_batch():
+    unit = torch.zeros(2, 1, 1, 2)
+    unit[:, ..., 0] = 1
+    angles = (math.pi / 3, math.pi / 4)
+    turned = torch.tensor([[math.cos(a), math.sin(a)] for a in angles]).reshape(2, 1, 1, 2)
+    for item, angle in enumerate(angles):
+        found = diagnose.cosines(one([unit, turned], (0.5, 0.5)), item)
+        assert found == pytest.approx([math.cos(angle)], abs=1e-6)
+
+
+def test_norms_are_root_mean_squares_and_nan_while_silent():
+    found = diagnose.norms(one([None, 3 * A], (0.0, 1.0)), item=1)
+    assert math.isnan(found[0, 0])
+    assert found[0, 1] == pytest.approx(3 * np.sqrt((A[1].numpy() ** 2).mean()), rel=1e-6)
+
+
+def test_shares_of_perpendicular_voices_follow_pythagoras():
+    across = B[:1] - (A[:1] * B[:1]).sum() / A[:1].square().sum() * A[:1]
+    across = across * A[:1].norm() / across.norm()
+    found = diagnose.shares(one([A[:1], across], (0.6, 0.3)))
+    assert found[0] == pytest.approx([0.36 / 0.45, 0.09 / 0.45], abs=1e-6)
+
+
+def test_shares_of_parallel_voices_are_their_weights_and_add_up_to_one():
+    assert diagnose.shares(one([A, A], (0.7, 0.3)))[0] == pytest.approx([0.7, 0.3], abs=1e-6)
+    assert diagnose.shares(one([A, B], (0.2, 0.8))).sum() == pytest.approx(1)
+
+
+def test_a_silent_voice_has_no_share_and_no_cosine():
+    silent = one([None, A], (0.0, 1.0))
+    assert diagnose.shares(silent)[0].tolist() == [0.0, 1.0]
+    assert math.isnan(diagnose.cosines(silent)[0])
+
+
+def test_without_recorded_noises_the_weights_are_the_shares():
+    assert diagnose.shares(one([None, None], (0.25, 0.75)))[0].tolist() == [0.25, 0.75]
+
+
+def test_updates_measure_the_change_of_the_latent():
+    assert diagnose.updates(one([A, B], (0.5, 0.5))) == pytest.approx([0.5], rel=1e-6)
+
+
+def test_a_third_guide_needs_no_change():
+    three = one([A, B, A + B], (0.5, 0.25, 0.25))
+    assert diagnose.guide_names(three) == ["image", "sound", "guide 3"]
+    assert diagnose.shares(three).sum() == pytest.approx(1)
+
+
+def test_a_guide_that_works_alone_keeps_its_name():
+    alone = one([A], (1.0,), {"image_prompt": None, "sound_prompt": "a bell"})
+    assert diagnose.guide_names(alone) == ["sound"]
+    assert diagnose.summary(alone)["cosine"] == []
+
+
+def test_summary_is_json_and_marks_silence_with_null():
+    summary = diagnose.summary(run(10, silent=3))
+    again = json.loads(json.dumps(summary, allow_nan=False))
+    assert again["count"] == 10
+    assert again["cosine"][:3] == [None] * 3
+    assert all(isinstance(value, float) for value in again["cosine"][3:])
+    assert again["shares"][0][:3] == [0.0] * 3

@@ -1,0 +1,310 @@
+"""Files are read back with other programs and compared with the run that they came from."""
+
+import json
+import re
+import subprocess
+import wave
+from html import unescape
+
+import numpy as np
+import pytest
+import soundfile
+from a_run import NASTY, run
+from PIL import Image
+
+from itskit import export
+from itskit.export import encode, scrub
+from itskit.spectrogram import row_frequencies
+
+
+@pytest.fixture(scope="module")
+def trajectory():
+    return run(12)
+
+
+NASTY_RUN = run(3, image_prompt=NASTY, sound_prompt='bell = "one"; two # three \\ four\nfive')
+
+
+# ---- names ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("A castle, with Towers!", "a-castle-with-towers"),
+        ("<script>alert(1)</script>", "script-alert-1-script"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("Käfer & café", "kafer-cafe"),
+    ],
+)
+def test_safe_names_of_known_texts(text, name):
+    assert export.safe_name(text) == name
+
+
+@pytest.mark.parametrize(
+    "text", [NASTY, "🐯🐯", "مرحبا", "x" * 500, "CON", "", " . ", "\x00\ud800"]
+)
+def test_safe_names_are_safe_anywhere(text):
+    name = export.safe_name(text)
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
+    assert len(name) <= 60
+    assert name not in {"con", "nul"}
+
+
+def test_prompts_without_latin_letters_keep_different_names():
+    assert export.safe_name("🐯") != export.safe_name("🐈")
+
+
+def test_a_file_without_a_name_is_named_after_its_prompts(tmp_path, trajectory):
+    path = export.png(trajectory, tmp_path)
+    assert path.name == "a-castle-with-towers--church-bells-ringing--seed7.png"
+
+
+# ---- one picture, one sound ----------------------------------------------------------------------
+
+
+def test_png_holds_the_picture_and_its_recipe(tmp_path, trajectory):
+    path = export.png(trajectory, tmp_path / "deep" / "castle.png")
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(trajectory.picture().image))
+        assert json.loads(image.text["itskit-recipe"]) == trajectory.recipe
+    step = export.png(trajectory, tmp_path / "step.png", step=3)
+    with Image.open(step) as image:
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(trajectory.picture(3).image))
+
+
+def test_wav_plays_in_the_standard_library(tmp_path, trajectory):
+    path = export.audio(trajectory, tmp_path / "bell.wav")
+    with wave.open(str(path)) as file:
+        assert (file.getframerate(), file.getnchannels()) == (16000, 1)
+        raw = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32768
+    truth = trajectory.sound().samples
+    assert len(raw) == len(truth)
+    assert np.corrcoef(raw, truth)[0, 1] > 0.999
+    assert np.abs(raw).max() <= 10 ** (-1 / 20) + 1e-3  # -1 dBFS
+
+
+@pytest.mark.parametrize("suffix", [".flac", ".ogg"])
+def test_compressed_sounds_are_the_same_sound(tmp_path, trajectory, suffix):
+    path = export.audio(trajectory, tmp_path / f"bell{suffix}")
+    samples, rate = soundfile.read(path)
+    assert rate == 16000
+    assert np.corrcoef(samples, trajectory.sound().samples)[0, 1] > 0.99
+
+
+def test_other_suffixes_are_refused_with_the_right_ones(tmp_path, trajectory):
+    with pytest.raises(ValueError, match=r"\.wav, \.flac, \.ogg"):
+        export.audio(trajectory, tmp_path / "bell.aiff")
+    with pytest.raises(ValueError, match=r"\.gif or \.webp"):
+        export.animation(trajectory, tmp_path / "castle.mov")
+
+
+def test_mp3_has_the_length_of_the_sound_and_a_fifth_of_its_size(trajectory):
+    from io import BytesIO
+
+    sound = trajectory.sound()
+    data = encode.sound_bytes(sound.samples, sound.rate)
+    samples, rate = soundfile.read(BytesIO(data))
+    assert (len(samples), rate) == (len(sound.samples), 16000)
+    assert np.corrcoef(samples, sound.samples)[0, 1] > 0.98
+    assert len(data) < 2 * len(sound.samples) / 4
+
+
+# ---- several steps -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_animation_runs_from_noise_to_result(tmp_path, trajectory, suffix):
+    path = export.animation(trajectory, tmp_path / f"castle{suffix}", count=6)
+    with Image.open(path) as image:
+        assert image.n_frames == 6
+        image.seek(5)
+        last = np.asarray(image.convert("L"), dtype=float)
+    assert np.abs(last - np.asarray(trajectory.picture(11).image)).mean() < 6
+
+
+def test_contact_sheet_holds_every_chosen_step(tmp_path, trajectory):
+    path = export.contact_sheet(trajectory, tmp_path / "sheet.png", count=4, columns=2)
+    sheet = np.asarray(Image.open(path).convert("L"), dtype=float)
+    assert sheet.shape[1] == 2 * 512 + 3 * 20
+    first = np.asarray(trajectory.picture(0).image, dtype=float)
+    match = [
+        y for y in range(20, 120) if np.abs(sheet[y : y + 128, 20 : 20 + 512] - first).mean() < 1
+    ]
+    assert len(match) == 1
+
+
+def test_video_shows_the_playhead_where_the_sound_is(tmp_path, trajectory):
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    path = export.video(trajectory, tmp_path / "castle.mp4", fps=10)
+    command = [get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-f", "rawvideo"]
+    command += ["-pix_fmt", "gray", "-"]
+    raw = subprocess.run(command, capture_output=True, check=True).stdout
+    frames = np.frombuffer(raw, np.uint8).reshape(-1, 720, 1280)
+    assert len(frames) in (51, 52)
+    moving = frames[20].astype(float) - frames[50]
+    line = np.argmax(moving[76:84].mean(0))  # just above the picture: nothing else is there
+    assert line == pytest.approx(64 + 20 / 51.2 * 1152, abs=4)
+    sound = subprocess.run(
+        [get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-f", "f32le", "-ar", "16000", "-"],
+        capture_output=True,
+        check=True,
+    ).stdout
+    heard = np.frombuffer(sound, np.float32)[: 16000 * 5]
+    assert np.corrcoef(heard, trajectory.sound().samples[: len(heard)])[0, 1] > 0.95
+
+
+def test_a_failing_film_says_what_ffmpeg_said(tmp_path, trajectory):
+    with pytest.raises(RuntimeError, match=r"ffmpeg could not write castle\.nothing"):
+        export.video(trajectory, tmp_path / "castle.nothing")
+
+
+# ---- every artefact carries its recipe -----------------------------------------------------------
+
+WRITERS = {
+    "a.png": export.png,
+    "a.wav": export.audio,
+    "a.flac": export.audio,
+    "a.ogg": export.audio,
+    "a.gif": export.animation,
+    "a.webp": export.animation,
+    "sheet.png": export.contact_sheet,
+    "a.mp4": export.video,
+    "a.html": export.page,
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_file_gives_its_recipe_back(tmp_path, name):
+    path = WRITERS[name](NASTY_RUN, tmp_path / name)
+    assert export.read_recipe(path) == NASTY_RUN.recipe
+
+
+def test_a_long_recipe_survives_in_a_sound(tmp_path, trajectory):
+    recipe = trajectory.recipe | {"image_weight": np.linspace(0, 1, 16 * 64 * 4).tolist()}
+    long = type(trajectory)(trajectory.steps, recipe, trajectory.pair)
+    for name in ("a.wav", "a.ogg", "a.flac", "a.png"):
+        assert export.read_recipe(WRITERS[name](long, tmp_path / name)) == recipe
+
+
+def test_a_file_without_a_recipe_says_so(tmp_path):
+    Image.new("L", (8, 8)).save(tmp_path / "plain.png")
+    with pytest.raises(ValueError, match="carries no recipe"):
+        export.read_recipe(tmp_path / "plain.png")
+    with pytest.raises(ValueError, match="expected one of"):
+        export.read_recipe(tmp_path / "plain.txt")
+
+
+# ---- the page and the scrubber's data ------------------------------------------------------------
+
+
+def page_data(path):
+    text = path.read_text(encoding="utf-8")
+    return json.loads(re.search(r'id="data">(.*?)</script>', text)[1]), text
+
+
+def test_page_holds_every_step_and_keyframes_of_other_tracks(tmp_path, trajectory):
+    data, _ = page_data(export.page(trajectory, tmp_path / "a.html", keyframes=3))
+    steps = {}
+    for frame in data["frames"]:
+        steps.setdefault(frame["track"], []).append(frame["step"])
+    assert sorted(steps["clean"]) == list(range(12))
+    assert sorted(steps["noisy"])[0::2] == [0, 11]
+    assert min(steps["guide-0"]) == 5  # silent before
+    assert len(steps["guide-1"]) == 3
+
+
+def test_page_loads_nothing_from_anywhere(tmp_path, trajectory):
+    _, text = page_data(export.page(trajectory, tmp_path / "a.html", keyframes=1))
+    head = text[: text.index('<script type="application/json"')]
+    links = set(re.findall(r"https?://[^\"'\s]+", head + scrub.module()))
+    assert links <= {"http://www.w3.org/2000/svg"}  # a namespace, not an address
+    assert "default-src 'none'" in head
+
+
+def test_prompts_cannot_leave_the_json(tmp_path):
+    data, text = page_data(export.page(NASTY_RUN, tmp_path / "a.html", keyframes=1))
+    assert data["prompts"][0]["text"] == NASTY
+    assert text.count("</script>") == 2
+    assert "<script>alert" not in text
+    frame = export.iframe(text)
+    inner = re.search(r'srcdoc="([^"]*)"', frame)[1]
+    assert unescape(inner) == text
+
+
+def test_axes_say_what_row_and_column_mean(trajectory):
+    facts = scrub.facts(trajectory)
+    assert facts["size"] == [512, 128]
+    assert facts["seconds"] == pytest.approx(5.12)
+    assert facts["hertz"] == pytest.approx(row_frequencies().tolist(), abs=0.1)
+    assert facts["timesteps"][0] > facts["timesteps"][-1]
+    json.dumps(facts, allow_nan=False)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 50])
+def test_coarse_to_fine_names_every_step_once_and_the_ends_first(count):
+    order = scrub.coarse_to_fine(range(count))
+    assert sorted(order) == list(range(count))
+    assert order[0] == count - 1
+    if count > 8:
+        gaps = np.diff(sorted(order[:9]))
+        assert gaps.max() <= -(-count // 8) + 1
+
+
+def test_keyframes_keep_both_ends():
+    assert scrub.keyframes(range(50), 6) == [0, 10, 20, 29, 39, 49]
+    assert scrub.keyframes([3, 4], 6) == [3, 4]
+    assert scrub.keyframes(range(9), 1) == [0]
+
+
+def test_a_models_belief_is_the_clean_latent_of_its_own_noise(trajectory):
+    from itskit.schedule import add_noise
+
+    found = scrub.latents(trajectory, "guide-1")
+    step = trajectory.steps[8]
+    table = trajectory.pair.image.alpha_bar
+    again = add_noise(found[8], step.noises[1], table[step.t])
+    assert (again - step.noisy).abs().max() < 1e-4
+    with pytest.raises(ValueError, match="clean, noisy, guide-0, guide-1"):
+        scrub.latents(trajectory, "dirty")
+
+
+def test_scores_are_asked_at_a_few_steps_and_joined(trajectory):
+    asked = []
+
+    def judge(picture):
+        asked.append(picture)
+        return len(asked)
+
+    curve = export.score_steps(trajectory, "castle", judge, guide=0, count=4)
+    assert len(asked) == 4
+    assert curve["values"][0] == 1
+    assert curve["values"][-1] == 4
+    assert len(curve["values"]) == 12
+    assert np.all(np.diff(curve["values"]) > 0)
+
+
+def test_a_trajectory_without_a_pair_says_what_to_do(trajectory):
+    alone = type(trajectory)(trajectory.steps, trajectory.recipe)
+    with pytest.raises(ValueError, match=r"pair=itskit\.load_pair"):
+        scrub.facts(alone)
+
+
+def test_seeds_of_a_batch_keep_their_own_recipe(tmp_path, trajectory):
+    import torch
+
+    both = [
+        type(step)(
+            step.index,
+            step.t,
+            *(torch.cat([x, -x]) for x in (step.noisy, step.latent, step.clean)),
+            step.noises,
+            step.weights,
+        )
+        for step in trajectory.steps
+    ]
+    batch = type(trajectory)(tuple(both), trajectory.recipe | {"seeds": [7, 8]}, trajectory.pair)
+    path = export.png(batch, tmp_path, item=1)
+    assert path.stem.endswith("seed8")
+    assert export.read_recipe(path)["seeds"] == [8]

@@ -1,0 +1,79 @@
+"""The plots show the numbers that they claim to show."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from a_run import run
+
+from itskit import diagnose, plots
+from itskit.spectrogram import row_frequencies
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def trajectory():
+    return run(12, silent=3)
+
+
+def test_agreement_draws_the_cosines(trajectory):
+    drawn = plots.agreement(trajectory).lines[0].get_ydata()
+    np.testing.assert_array_equal(drawn, diagnose.cosines(trajectory))
+
+
+def test_norms_draws_one_named_curve_for_each_guide(trajectory):
+    ax = plots.norms(trajectory)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["image", "sound"]
+    drawn = np.stack([curve.get_ydata() for curve in ax.lines], 1)
+    np.testing.assert_array_equal(drawn, diagnose.norms(trajectory))
+
+
+def test_tug_of_war_fills_the_height(trajectory):
+    ax = plots.tug_of_war(trajectory)
+    lower, upper = (area.get_paths()[0].vertices for area in ax.collections)
+    truth = diagnose.shares(trajectory)[6, 0]
+    border = upper[(upper[:, 0] == 6) & (upper[:, 1] < 1)][0, 1]
+    assert border == pytest.approx(truth, abs=1e-6)
+    assert lower[:, 1].min() == 0
+    assert upper[:, 1].max() == pytest.approx(1)
+
+
+def test_picture_has_hertz_and_seconds(trajectory):
+    ax = plots.picture(trajectory)
+    assert ax.get_xlim() == pytest.approx((0, 5.12))
+    places = dict(zip([t.get_text() for t in ax.get_yticklabels()], ax.get_yticks(), strict=True))
+    for label, hertz in (("1k", 1000), ("4k", 4000)):
+        row = int(places[label])
+        rows = row_frequencies()
+        assert rows[row + 1] < hertz < rows[row - 1]
+
+
+def test_picture_shows_a_step_and_takes_an_array(trajectory):
+    shown = plots.picture(trajectory, 4).images[0].get_array()
+    np.testing.assert_array_equal(shown, np.asarray(trajectory.picture(4).image))
+    assert plots.picture(np.zeros((256, 100))).get_xlim() == pytest.approx((0, 1.0))
+    with pytest.raises(ValueError, match=r"expected \(H, W\)"):
+        plots.picture(np.zeros((3, 8, 8)))
+
+
+def test_functions_draw_where_they_are_told(trajectory):
+    _, ax = plt.subplots()
+    for draw in (plots.agreement, plots.norms, plots.tug_of_war, plots.picture):
+        assert draw(trajectory, ax=ax) is ax
+
+
+def test_steps_run_from_the_first_to_the_last(trajectory):
+    axes = plots.steps(trajectory, 5)
+    titles = [ax.get_title() for ax in axes.flat if ax.get_title()]
+    assert len(titles) == 5
+    assert titles[0].startswith("step 1,")
+    assert titles[-1].startswith("step 12,")
+    assert len(plots.diagnosis(trajectory)) == 3
