@@ -319,9 +319,9 @@ def _limited(y: np.ndarray, sr: int, limit: float) -> np.ndarray:
     that it is never too large at the peak itself nor quick enough to be heard.
     """
     from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
-    from scipy.signal import resample_poly
+    from scipy.signal import resample
 
-    between = np.abs(resample_poly(y, 4, 1))  # true peak: four times as many samples
+    between = np.abs(resample(y, 4 * len(y)))  # four times as many samples
     peak = np.maximum(np.abs(y), maximum_filter1d(between, 5)[::4])
     if peak.max() <= limit:
         return y
