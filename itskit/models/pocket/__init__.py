@@ -1,0 +1,144 @@
+"""The pocket pair: text → picture and text → sound over one latent, small enough to ship.
+
+Trained by `itskit.training`; `MODEL_CARD.md` beside this file says on what, and how well it does.
+Canvas 128 × 512, latent 4 × 16 × 64, 5.12 s of sound at 16 kHz.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ... import spectrogram
+from ...modality import Modality, Pair, Picture, Sound
+from ...schedule import stable_diffusion_alpha_bar
+from ...spectrogram import POCKET_MEL, mel_picture
+from .networks import Autoencoder, Scorer, predict_v, text_unet
+from .text import TextEncoder
+from .weights import FOLDER, load_weights, weights_hash
+
+LATENT_SHAPE = (4, 16, 64)
+HEIGHT, WIDTH = 128, 512
+
+DEFAULTS = {
+    "num_inference_steps": 20,
+    "solver": "dpmpp_2m",
+    "image_scale": 5.0,
+    "sound_scale": 4.0,
+    "image_weight": 0.5,
+    "sound_weight": 0.5,
+    "image_start": 0.0,
+    "sound_start": 0.0,
+}
+PRESETS = {
+    # the paper's settings, on the small networks (arXiv 2405.12221)
+    "paper": {
+        "num_inference_steps": 100,
+        "solver": "ddim",
+        "image_scale": 10.0,
+        "sound_scale": 10.0,
+        "image_weight": 0.5,
+        "sound_weight": 0.5,
+        "image_start": 0.1,
+        "sound_start": 0.0,
+    },
+}
+
+
+def load(folder=FOLDER, name="pocket") -> Pair:
+    """The pair in `folder` (default: the one shipped in the package), float32 on the CPU.
+
+    Raises FileNotFoundError or ValueError if weights are missing or damaged.
+    """
+    folder = Path(folder)
+    vae = _network(Autoencoder(), folder, "vae.safetensors")
+    text = TextEncoder(folder / "tokenizer.json")
+    text.bert.load_state_dict(load_weights(folder, "text_encoder.safetensors"))
+
+    @cache
+    def encode_prompt(prompt: str):
+        return text([prompt])  # (1, 24, 384)
+
+    def modality(name, render, analyse):
+        unet = _network(text_unet(), folder, f"{name}_unet.safetensors")
+        return Modality(
+            name=name,
+            encode_prompt=encode_prompt,
+            predict_noise=_noise_from_v(unet),
+            encode=vae.encode,
+            decode=vae.decode,
+            render=render,
+            analyse=analyse,
+            alpha_bar=stable_diffusion_alpha_bar(),
+            latent_shape=LATENT_SHAPE,
+            width_multiple=4,
+        )
+
+    image = modality("image", render_picture, analyse_picture)
+    sound = modality("sound", render_sound, analyse_sound)
+    return Pair(name, image, sound, DEFAULTS, PRESETS, weights_hash(folder))
+
+
+def load_scorers(folder=FOLDER) -> dict[str, Scorer]:
+    """The two scorers: {"image": picture → sentence space, "sound": mel picture → the same}."""
+    files = {name: f"{name}_scorer.safetensors" for name in ("image", "sound")}
+    return {name: _network(Scorer(), Path(folder), file) for name, file in files.items()}
+
+
+def _network(net, folder, file):
+    net.load_state_dict(load_weights(folder, file))
+    return net.eval().requires_grad_(False)
+
+
+def _noise_from_v(unet):
+    """eps = sqrt(ᾱ)·v + sqrt(1 − ᾱ)·x, so that the core sees what every other model predicts."""
+    alpha_bar = stable_diffusion_alpha_bar()
+
+    def predict_noise(latent, t, prompt_embeds):
+        v = predict_v(unet, latent, torch.full((len(latent),), int(t)), prompt_embeds)
+        return alpha_bar[t].sqrt() * v + (1 - alpha_bar[t]).sqrt() * latent
+
+    return predict_noise
+
+
+def render_picture(picture) -> Picture:
+    """(1, H, W) in [0, 1] → grey PIL image."""
+    return Picture(Image.fromarray((picture[0] * 255).round().byte().numpy(), "L"))
+
+
+def analyse_picture(what) -> torch.Tensor:
+    """Any picture → (1, 1, 128, W) in [0, 1], grey, its width a multiple of 32 pixels."""
+    image = getattr(what, "image", what)
+    if not isinstance(image, Image.Image):
+        array = np.asarray(image)
+        if array.dtype.kind == "f":
+            array = (np.clip(array, 0, 1) * 255).astype(np.uint8)
+        image = Image.fromarray(array)
+    image = image.convert("L")
+    width = max(32, round(image.width * HEIGHT / image.height / 32) * 32)
+    image = image.resize((width, HEIGHT), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.asarray(image, np.float32) / 255)[None, None]
+
+
+def render_sound(picture) -> Sound:
+    """(1, 128, W) mel picture → sound at matched loudness and limited peak."""
+    y = spectrogram.reconstruct(picture[0], POCKET_MEL)
+    return Sound(spectrogram.normalise_loudness(y, POCKET_MEL.sr), POCKET_MEL.sr)
+
+
+def analyse_sound(what) -> torch.Tensor:
+    """A Sound, or samples at 16 kHz → (1, 1, 128, W), as long as the usual canvas or shorter.
+
+    Levels are brought to −23 dBFS, as the training sounds were.
+    """
+    import librosa
+
+    y, rate = (what.samples, what.rate) if isinstance(what, Sound) else (np.asarray(what), 16000)
+    y = librosa.resample(y.astype(np.float32), orig_sr=rate, target_sr=POCKET_MEL.sr)
+    y = y * (10 ** (-23 / 20) / max(1e-6, float(np.sqrt(np.mean(y**2)))))
+    columns = int(np.clip(round(len(y) / POCKET_MEL.hop_length / 32), 1, WIDTH // 32)) * 32
+    samples = columns * POCKET_MEL.hop_length
+    y = np.pad(y, (0, max(0, samples - len(y))))[:samples]
+    return mel_picture(y, POCKET_MEL)[None, None]

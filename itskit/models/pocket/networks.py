@@ -1,0 +1,140 @@
+"""The pocket pair's networks: a shared autoencoder, two U-Nets and two scorers, all small.
+
+Shapes: B batch, C = 4 latent channels, (H, W) picture rows and columns, (h, w) = (H/8, W/8).
+"""
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import nn
+from torch.nn import functional as F
+
+LATENT_CHANNELS = 4
+TEXT_WIDTH = 384
+TEXT_ROWS = 24  # row 0 is the sentence, the others its tokens
+
+
+class ChannelNorm(nn.Module):
+    """RMS norm over channels at each position (Zhang & Sennrich 2019).
+
+    Nothing is averaged over the canvas, so a wide picture is coded exactly as its parts are.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x):
+        scale = torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-6)  # (B, 1, h, w)
+        return x * scale * self.weight[:, None, None]
+
+
+def conv3(n_in: int, n_out: int, stride: int = 1) -> nn.Conv2d:
+    # Replicated edges keep a black canvas constant, so that silence has one latent everywhere.
+    return nn.Conv2d(n_in, n_out, 3, stride, padding=1, padding_mode="replicate")
+
+
+class ResBlock(nn.Module):
+    def __init__(self, channels: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            ChannelNorm(channels), nn.SiLU(), conv3(channels, channels),
+            ChannelNorm(channels), nn.SiLU(), conv3(channels, channels),
+        )  # fmt: skip
+
+    def forward(self, x):
+        return x + self.body(x)
+
+
+class Autoencoder(nn.Module):
+    """Grey picture in [0, 1] ↔ latent, f = 8, four channels (Kingma & Welling 2013).
+
+    Latents are shifted and scaled per channel so that a black, silent canvas is zero and the
+    training material has unit variance.
+    """
+
+    def __init__(self, encoder_channels=(48, 96), decoder_channels=(128, 64, 32)):
+        super().__init__()
+        e1, e2 = encoder_channels
+        d1, d2, d3 = decoder_channels
+        self.encoder = nn.Sequential(
+            nn.PixelUnshuffle(4),  # (B, 16, H/4, W/4)
+            conv3(16, e1), ResBlock(e1),
+            conv3(e1, e2, stride=2), ResBlock(e2), ResBlock(e2),  # (B, e2, h, w)
+            ChannelNorm(e2), nn.SiLU(), conv3(e2, 2 * LATENT_CHANNELS),
+        )  # fmt: skip
+        self.decoder = nn.Sequential(
+            conv3(LATENT_CHANNELS, d1), ResBlock(d1), ResBlock(d1),
+            nn.Upsample(scale_factor=2), conv3(d1, d2), ResBlock(d2),
+            nn.Upsample(scale_factor=2), conv3(d2, d3), ResBlock(d3),  # (B, d3, H/2, W/2)
+            ChannelNorm(d3), nn.SiLU(), conv3(d3, 4),
+            nn.PixelShuffle(2),  # (B, 1, H, W)
+        )  # fmt: skip
+        self.register_buffer("shift", torch.zeros(1, LATENT_CHANNELS, 1, 1))
+        self.register_buffer("scale", torch.ones(1, LATENT_CHANNELS, 1, 1))
+
+    def moments(self, picture):
+        """Mean and log variance of q(z|x), before normalisation, each (B, 4, h, w)."""
+        mean, logvar = self.encoder(picture * 2 - 1).chunk(2, 1)
+        return mean, logvar.clamp(-20, 5)
+
+    def encode(self, picture):
+        """(B, 1, H, W) in [0, 1] → (B, 4, H/8, W/8)."""
+        return (self.moments(picture)[0] - self.shift) / self.scale
+
+    def decode(self, latent):
+        """(B, 4, h, w) → (B, 1, 8h, 8w) in [0, 1]."""
+        return (self.decoder(latent * self.scale + self.shift) / 2 + 0.5).clamp(0, 1)
+
+
+def text_unet(block_out_channels=(64, 128, 192), head_dim=32) -> UNet2DConditionModel:
+    """A small diffusers U-Net on the text states, predicting v (Salimans & Ho 2022).
+
+    The sentence (row 0 of the text) joins the time embedding; its tokens are attended to in the
+    two lower levels.
+    """
+    return UNet2DConditionModel(
+        sample_size=(16, 64),
+        in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
+        block_out_channels=block_out_channels,
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=tuple(c // head_dim for c in block_out_channels),
+        norm_num_groups=16,
+        cross_attention_dim=128,
+        encoder_hid_dim=TEXT_WIDTH,
+        encoder_hid_dim_type="text_proj",
+        class_embed_type="projection",
+        projection_class_embeddings_input_dim=TEXT_WIDTH,
+    )
+
+
+def predict_v(unet, latent, t, prompt_embeds):
+    """v (N, 4, h, w) for latents (N, 4, h, w), timesteps (N,) and text (N, 24, 384)."""
+    return unet(latent, t, prompt_embeds, class_labels=prompt_embeds[:, 0]).sample
+
+
+class Scorer(nn.Module):
+    """Places a picture, or the mel picture of a sound, in the sentence space (cf. CLIP, CLAP)."""
+
+    def __init__(self, channels=(24, 48, 96, 192)):
+        super().__init__()
+        layers, n_in = [], 1
+        for n in channels:
+            layers += [nn.Conv2d(n_in, n, 3, stride=2, padding=1), nn.BatchNorm2d(n), nn.ReLU()]
+            layers += [nn.Conv2d(n, n, 3, padding=1), nn.BatchNorm2d(n), nn.ReLU()]
+            n_in = n
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Linear(2 * n_in, TEXT_WIDTH)
+        self.log_temperature = nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, picture):
+        """(B, 1, H, W) in [0, 1] → (B, 384) of unit length."""
+        return self.features(F.avg_pool2d(picture, 2))
+
+    def features(self, half):
+        """The same from a picture at half size, (B, 1, H/2, W/2)."""
+        x = self.body(half)  # (B, c, H/32, W/32)
+        x = torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)  # (B, 2c)
+        return F.normalize(self.head(x), dim=1)

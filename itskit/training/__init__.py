@@ -1,0 +1,1 @@
+"""How the pocket pair was made. Run `python -m itskit.training --help`."""

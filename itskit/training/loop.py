@@ -1,0 +1,121 @@
+"""One training loop for all networks: budgeted, seeded, resumable, logged."""
+
+import json
+import math
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from tqdm import tqdm
+
+
+class Average:
+    """Exponential moving average of a network's weights (Polyak & Juditsky 1992)."""
+
+    def __init__(self, net, decay=0.999):
+        self.decay, self.steps = decay, 0
+        self.state = {k: v.detach().clone() for k, v in net.state_dict().items()}
+
+    def update(self, net):
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for key, value in net.state_dict().items():
+            mine = self.state[key]
+            if mine.dtype.is_floating_point:
+                mine.lerp_(value.detach(), 1 - decay)
+            else:
+                mine.copy_(value)
+
+
+class Budget:
+    """How far a run is, 0 to 1, by steps or by minutes, whichever ends first."""
+
+    def __init__(self, steps=None, minutes=None, spent=0.0):
+        self.steps, self.minutes = steps, minutes
+        self.start = time.monotonic() - 60 * spent
+
+    @property
+    def spent(self):
+        return (time.monotonic() - self.start) / 60
+
+    def progress(self, step):
+        parts = [0.0]
+        if self.steps:
+            parts.append(step / self.steps)
+        if self.minutes:
+            parts.append(self.spent / self.minutes)
+        return max(parts)
+
+
+def learning_rate(progress, step, peak, warmup=100):
+    """Linear warm-up, flat until 40% of the run, then a cosine down to a fiftieth."""
+    fall = min(1.0, max(0.0, (progress - 0.4) / 0.6))
+    return (
+        peak * min(1, (step + 1) / warmup) * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * fall)))
+    )
+
+
+def train(net, loss_of, out, *, budget, peak=1e-3, weight_decay=0.01, save_every=250, seed=0):
+    """Minimise `loss_of(step, progress) → (loss, {name: number})` over net's trainable weights.
+
+    `out` is the checkpoint (safetensors); the optimiser's state lies beside it, and a log with one
+    JSON line every 50 steps. Called again with the same `out`, it goes on where it stopped.
+    Returns the averaged weights. Ctrl-C stops early and keeps them.
+    """
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    weights = [p for p in net.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(weights, peak, (0.9, 0.99), weight_decay=weight_decay, fused=True)
+    average, step = Average(net), 0
+    state_file = out.with_suffix(".state")
+    if state_file.exists():
+        state = torch.load(state_file, weights_only=True)
+        net.load_state_dict(state["net"])
+        optimiser.load_state_dict(state["optimiser"])
+        average.state, average.steps, step = state["average"], state["step"], state["step"]
+        budget.start -= 60 * state["minutes"]
+    torch.manual_seed(seed + step)
+    sums: dict[str, float] = {}
+    bar = tqdm(initial=step, total=budget.steps, desc=out.stem, mininterval=10)
+    try:
+        while (progress := budget.progress(step)) < 1:
+            rate = learning_rate(progress, step, peak)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            loss, parts = loss_of(step, progress)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(weights, 1.0)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            average.update(net)
+            step += 1
+            bar.update()
+            for key, value in {"loss": loss.detach(), **parts}.items():
+                sums[key] = sums.get(key, 0.0) + float(value) / 50
+            if step % 50 == 0:
+                line = {"step": step, "minutes": round(budget.spent, 2), "lr": rate, **sums}
+                with open(out.with_suffix(".log"), "a", encoding="utf-8") as log:
+                    log.write(json.dumps(line) + "\n")
+                sums = {}
+            if step % save_every == 0:
+                save(out, net, average, optimiser, step, budget)
+    except KeyboardInterrupt:
+        print(f"stopped at step {step}; {out} keeps what was learned")
+    save(out, net, average, optimiser, step, budget)
+    return average.state
+
+
+def save(out, net, average, optimiser, step, budget):
+    """Averaged weights to `out`, all that is needed to go on to `.state`; never half a file."""
+    part = out.with_suffix(".part")
+    save_file({k: v.contiguous() for k, v in average.state.items()}, part, {"step": str(step)})
+    part.rename(out)
+    state = {"net": net.state_dict(), "average": average.state, "optimiser": optimiser.state_dict()}
+    torch.save({**state, "step": step, "minutes": budget.spent}, part)
+    part.rename(out.with_suffix(".state"))
+
+
+def load_weights(net, path):
+    net.load_state_dict(load_file(path))
+    return net.eval()

