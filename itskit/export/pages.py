@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -44,6 +45,22 @@ mountPage(document.getElementById("scrubber"), data);
 </body>
 </html>
 """
+
+
+@dataclass(frozen=True)
+class Page:
+    """A finished page: a notebook shows it in its output, and keeps it there."""
+
+    html: str
+
+    def save(self, path) -> Path:
+        """Write it as a file of its own."""
+        path = Path(path)
+        path.write_text(self.html, encoding="utf-8")
+        return path
+
+    def _repr_html_(self) -> str:
+        return iframe(self.html)
 
 
 def page(

@@ -35,6 +35,10 @@ class Frame:
     picture: bytes
     sound: bytes
 
+    def as_message(self) -> dict:
+        """For a widget: the two files as bytes."""
+        return dict(vars(self))
+
     def as_text(self) -> dict:
         """For JSON: the two files in base64."""
         return {

@@ -35,14 +35,14 @@ function followTheme(root) {
   return () => watcher.disconnect();
 }
 
-export function mount(element, data, { ask = () => {} } = {}) {
+export function mount(element, data, { ask = () => {}, step: begin = data.count - 1 } = {}) {
   const last = data.count - 1;
   const store = new Map(data.tracks.map((track) => [track.key, new Map()])); // track -> step -> frame
   const stage = createStage(data);
   const view = buildView(data, stage);
   const player = new Player({ rate: data.rate, seconds: data.seconds, onchange: () => draw() });
   const decode = createDecoder({ rate: data.rate, seconds: data.seconds, probe: data.probe && { at: data.probe.at, bytes: asBytes(data.probe.sound) } });
-  const state = { step: last, track: data.tracks[0].key, shown: null };
+  const state = { step: begin, track: data.tracks[0].key, shown: null };
   const stopTheme = followTheme(view.root);
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   const wanted = new Set();
@@ -77,7 +77,7 @@ export function mount(element, data, { ask = () => {} } = {}) {
 
   /** Takes one prepared step; resolves when its picture and its sound are decoded. */
   async function add({ track, step, picture, sound: bytes }) {
-    if (!store.has(track)) return;
+    if (!store.has(track) || store.get(track).has(step)) return;
     const frame = { track, step };
     store.get(track).set(step, frame);
     const pictured = toBitmap(asBytes(picture), data.types.picture).then((bitmap) => {
@@ -163,7 +163,7 @@ export async function mountPage(element, data) {
 /** The notebook's start: frames arrive as messages of the model, pictures and sounds as bytes. */
 function render({ model, el }) {
   const data = model.get("facts");
-  const scrubber = mount(el, data, { ask: (question) => model.send({ type: "ask", ...question }) });
+  const scrubber = mount(el, data, { ask: (question) => model.send({ type: "ask", ...question }), step: model.get("step") });
   const receive = (message, buffers) => {
     if (message.type === "frame") scrubber.add({ ...message, picture: buffers[0], sound: buffers[1] });
   };
@@ -174,7 +174,7 @@ function render({ model, el }) {
     model.set("step", event.detail);
     model.save_changes();
   });
-  model.send({ type: "ask", track: data.tracks[0].key });
+  for (const frame of model.get("first")) scrubber.add(frame);
   return () => {
     model.off("msg:custom", receive);
     model.off("change:step", follow);

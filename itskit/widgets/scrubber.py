@@ -1,0 +1,105 @@
+"""The scrubber in a notebook: the exported page's own module, fed by the kernel as it prepares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from threading import Lock, Thread
+
+import anywidget
+import traitlets
+
+from ..export import pages, scrub
+from ..sampling import Trajectory
+
+
+class Scrubber(anywidget.AnyWidget):
+    """See and hear every step of a Trajectory under one slider.
+
+        Scrubber(result)
+
+    `kept` steps, evenly spread, are prepared before it appears; the rest follow while it is in
+    use, and the tracks beside the result when they are first looked at. Dragging never asks the
+    kernel. The `kept` steps also go into the notebook's file, so that a notebook opened without
+    its kernel, or turned into HTML, still shows and plays them; `page()` keeps them all.
+
+    step        the step it is on; `scrubber.step = 3` moves it
+    scores      further curves for the plot, from `export.score_steps`
+    """
+
+    _esm = scrub.module()
+    _css = scrub.style()
+    _ipython_display_ = None  # ipywidgets 7 would show the widget alone, without the saved page
+
+    facts = traitlets.Dict().tag(sync=True)
+    first = traitlets.List().tag(sync=True)
+    step = traitlets.Int().tag(sync=True)
+
+    def __init__(
+        self,
+        trajectory: Trajectory,
+        *,
+        item: int = 0,
+        scores: Sequence[dict] = (),
+        kept: int = 9,
+        **options,
+    ):
+        def prepare(track: str, steps: Sequence[int]) -> Iterator[scrub.Frame]:
+            return scrub.frames(trajectory, track, steps, item=item)
+
+        facts = scrub.facts(trajectory, item=item, scores=scores)
+        has = {
+            track["key"]: list(scrub.latents(trajectory, track["key"], item))
+            for track in facts["tracks"]
+        }
+        self._setup(prepare, has)
+        track = facts["tracks"][0]["key"]
+        self._prepare(track, scrub.keyframes(has[track], kept))
+        shown = [frame.as_message() for frame in self._frames.values()]
+        super().__init__(facts=facts, first=shown, step=len(trajectory) - 1, **options)
+        self.on_msg(self._answer)
+
+    def _setup(self, prepare: Callable[..., Iterator[scrub.Frame]], has: dict[str, list[int]]):
+        self._make, self._has = prepare, has
+        self._frames: dict[tuple[str, int], scrub.Frame] = {}
+        self._turns = {track: Lock() for track in has}  # nothing is prepared twice
+
+    def page(self) -> pages.Page:
+        """The whole scrubber as a page that needs no kernel: show it as a cell's last line, or
+        `.save(path)` it. All steps of the result, and what was prepared of the other tracks."""
+        track = self.facts["tracks"][0]["key"]
+        self._prepare(track, self._has[track])
+        return pages.Page(pages.page_html(self.facts, list(self._frames.values()), embedded=True))
+
+    def _prepare(self, track: str, steps: Sequence[int], tell: Callable = lambda frame: None):
+        """Make those frames that are missing, and `tell` of every one as soon as it is there."""
+        with self._turns[track]:
+            missing = [step for step in steps if (track, step) not in self._frames]
+            for frame in self._make(track, missing):
+                self._frames[track, frame.step] = frame
+                tell(frame)
+
+    def _answer(self, _, content: dict, buffers) -> None:
+        """The browser asks for a track: send what is there, then the rest as it gets ready."""
+        track = content.get("track")
+        if content.get("type") != "ask" or track not in self._has:
+            return
+        sent = {message["step"] for message in self.first if message["track"] == track}
+        for (name, step), frame in list(self._frames.items()):
+            if name == track and step not in sent:
+                self._send_frame(frame)
+        arguments = (track, self._has[track], self._send_frame)
+        Thread(target=self._prepare, args=arguments, daemon=True).start()
+
+    def _send_frame(self, frame: scrub.Frame) -> None:
+        if self.comm is not None:  # closed meanwhile: nobody is there to see it
+            message = {"type": "frame", "track": frame.track, "step": frame.step}
+            self.send(message, [frame.picture, frame.sound])
+
+    def _repr_mimebundle_(self, **kwargs):
+        found = super()._repr_mimebundle_(**kwargs)
+        if found is None:
+            return None
+        data, metadata = found if isinstance(found, tuple) else (found, {})
+        kept = [scrub.Frame(**message) for message in self.first]
+        html = pages.iframe(pages.page_html(self.facts, kept, embedded=True))
+        return {**data, "text/html": html}, metadata
