@@ -75,11 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     seeds.add_argument("--seeds", type=_seeds, metavar="1,2,3", help="one result for each")
     for flag, keyword, kind, text in SETTINGS:
         compose.add_argument(flag, dest=keyword, type=kind, metavar=kind.__name__, help=text)
-    compose.add_argument("--pair", default="pocket", help="pocket, paper or a folder (pocket)")
+    compose.add_argument("--pair", default="pocket", help="pocket, or a folder of weights (pocket)")
     compose.set_defaults(run=_compose)
 
     again = commands.add_parser("again", parents=[common], help="make a result from its recipe")
-    again.add_argument("recipe", metavar="RECIPE", help="the .json, or the .png that carries it")
+    again.add_argument("recipe", metavar="RECIPE", help="the .json, or any file that itskit made")
     again.add_argument("--pair", help="use this pair instead of the recipe's")
     again.set_defaults(run=_again)
 
@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--no-page", action="store_true", help="no HTML page")
 
     info = commands.add_parser("info", parents=[common], help="versions, weights, licences")
-    info.add_argument("--pair", default="pocket", help="pocket, paper or a folder (pocket)")
+    info.add_argument("--pair", default="pocket", help="pocket, or a folder of weights (pocket)")
     info.set_defaults(run=_info)
     return parser
 
@@ -148,12 +148,13 @@ def _load(name: str):
 def _save(result, args, started: float) -> None:
     """Write every file of every item of a result and say what each is."""
     from itskit import export
+    from itskit.export.carry import recipe_of
     from itskit.export.names import stem_for
 
     print(f"Composed in {time.perf_counter() - started:.1f} s. Your files:")
     args.out.mkdir(parents=True, exist_ok=True)
-    for item, seed in enumerate(result.recipe["seeds"]):
-        recipe = result.recipe | {"seeds": [seed]}
+    for item in range(len(result.recipe["seeds"])):
+        recipe = recipe_of(result, item)
         stem = str(args.out / stem_for(recipe))
         _made(export.png(result, stem + ".png", item=item), "the picture")
         _made(export.audio(result, stem + ".wav", item=item), "its sound")
@@ -196,24 +197,16 @@ def read_start(path: str | Path):
 
 
 def read_recipe(path: str | Path) -> dict:
-    """The recipe in a .json file, or in the text chunk of a .png that itskit wrote."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such recipe")
-    if path.suffix.lower() == ".png":
-        from PIL import Image
+    """The recipe in a .json file, or inside a picture, sound, film or page that itskit wrote."""
+    from itskit import export
 
-        with Image.open(path) as image:
-            text = image.info.get("recipe", "")
-    else:
-        text = path.read_text(encoding="utf-8")
-    try:
-        recipe = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: expected a recipe in JSON, found none ({error.msg})") from None
-    missing = {"pair", "image_prompt", "sound_prompt", "seeds"} - set(recipe)
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    recipe = export.read_recipe(path)
+    wanted = ("pair", "image_prompt", "sound_prompt", "seeds")
+    missing = [key for key in wanted if not isinstance(recipe, dict) or key not in recipe]
     if missing:
-        raise ValueError(f"{path}: not a recipe of itskit, it lacks {', '.join(sorted(missing))}")
+        raise ValueError(f"{path}: not a recipe of itskit, it lacks {', '.join(missing)}")
     return recipe
 
 

@@ -71,11 +71,11 @@ def test_compose_writes_picture_sound_and_recipe(run, tmp_path):
     folder = tmp_path / "out"
     with Image.open(one_file(folder, ".png")) as image:
         made = np.asarray(image.convert("L")) / 255
-    # The castle as the pair's own decoder shows it, in 8-bit grey.
+    # The castle as the pair's own decoder shows it, but for DDIM's last grain of noise (0.03).
     pair = fake_pair()
     expected = pair.image.decode(pair.image.encode(castle()))[0, 0].numpy()
     assert made.shape == (128, 512)
-    assert np.abs(made - expected).max() < 0.02
+    assert np.abs(made - expected).max() < 0.06
 
     samples, rate = soundfile.read(one_file(folder, ".wav"))
     assert rate == 16000
@@ -132,7 +132,7 @@ def test_prompts_cannot_leave_the_folder(run, tmp_path):
 # ---- again ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ending", [".json", ".png"])
+@pytest.mark.parametrize("ending", [".json", ".png", ".wav"])
 def test_again_makes_the_same_files(run, tmp_path, ending):
     run("compose", *WORDS, "--seed", 5, *QUICK, "--out", "first")
     recipe = one_file(tmp_path / "first", ending)
