@@ -94,7 +94,7 @@ def reconstruct(
     2307.12232): each round makes the spectrum consistent by going through the waveform, goes on
     a little in the direction of the last change, and scales each bin towards the picture. Black
     means "no louder than black", so a black picture is silent. The same `seed` gives the same
-    samples; another gives another sound with the same picture.
+    samples; another turns the phase, which the picture leaves open.
 
     Raises ValueError if the picture has another shape or holds NaN.
     """
@@ -157,8 +157,7 @@ def _initial_phase(magnitude: torch.Tensor, mel: MelSettings, seed: int) -> torc
 
 
 def _direction(z: np.ndarray) -> np.ndarray:
-    """`z` on the unit circle; zero stays zero."""
-    return z / np.maximum(np.abs(z), 1e-20)
+    return z / np.maximum(np.abs(z), 1e-20)  # zero stays zero
 
 
 def _mel_magnitudes(picture, mel: MelSettings) -> torch.Tensor:
@@ -179,9 +178,6 @@ def _mel_magnitudes(picture, mel: MelSettings) -> torch.Tensor:
     picture = picture.clamp(0, 1).flip(0).T  # (frames, n_mels)
     magnitude = (mel.log_min + picture * (mel.log_max - mel.log_min)).exp()
     return torch.where(picture > 0, magnitude, 0.0)
-
-
-# --- short-time Fourier transform and mel filters -----------------------------------------------
 
 
 def _stft(y: torch.Tensor, mel: MelSettings) -> torch.Tensor:
@@ -219,9 +215,8 @@ def _overlapping_windows(frames: int, mel: MelSettings) -> torch.Tensor:
 def _reflection(n: int, mel: MelSettings) -> torch.Tensor:
     """Indices (n + n_fft - hop_length,) that pad n samples by reflection, as often as needed."""
     left = (mel.n_fft - mel.hop_length) // 2
-    return torch.from_numpy(
-        np.pad(np.arange(n), (left, mel.n_fft - mel.hop_length - left), mode="reflect")
-    )
+    right = mel.n_fft - mel.hop_length - left
+    return torch.from_numpy(np.pad(np.arange(n), (left, right), mode="reflect"))
 
 
 @lru_cache(maxsize=8)
@@ -243,11 +238,8 @@ def _mel_filters(mel: MelSettings) -> torch.Tensor:
 
 
 def _mel_edges(mel: MelSettings) -> np.ndarray:
-    """Hz of n_mels + 2 points spaced evenly on Slaney's mel scale (Auditory Toolbox, 1998).
-
-    The scale is linear (200/3 Hz a mel) up to 1 kHz and logarithmic (27 mels for a factor of 6.4)
-    above.
-    """
+    """Hz of n_mels + 2 points spaced evenly on Slaney's mel scale (Auditory Toolbox, 1998):
+    200/3 Hz a mel up to 1 kHz, 27 mels for each factor of 6.4 above."""
     log_step = log(6.4) / 27
 
     def to_mel(hz):
@@ -265,13 +257,18 @@ def normalise_loudness(y, sr: int, lufs: float = -20.0, peak_db: float = -1.0) -
 
     One gain for the whole sound, at most +30 dB so that near-silence is not blown up (silence
     stays silence), then a look-ahead limiter that ducks only around the peaks, also those between
-    the samples; a sound of sharp clicks therefore ends a little below `lufs`.
+    the samples; a sound of sharp clicks therefore ends a little below `lufs`. A sound that
+    already peaks at `peak_db` is not raised again, so that to normalise twice changes nothing.
 
     Raises ValueError if `y` is not (n,) or holds NaN or infinity.
     """
     y = _checked_samples(y).astype(np.float64)
-    gain_db = min(lufs - integrated_loudness(y, sr), 30.0)
-    return _limited(y * 10 ** (gain_db / 20), sr, 10 ** (peak_db / 20)).astype(np.float32)
+    gain_db, peaks = min(lufs - integrated_loudness(y, sr), 30.0), _peaks(y)
+    if abs(20 * np.log10(max(peaks.max(), 1e-9)) - peak_db) < 0.02:
+        gain_db = min(gain_db, 0.0)
+    gain, limit = 10 ** (gain_db / 20), 10 ** (peak_db / 20)
+    limited = y * gain * _limiter_gain(peaks * gain, sr, limit)
+    return np.clip(limited, -limit, limit).astype(np.float32)  # clips rounding only
 
 
 def integrated_loudness(y, sr: int) -> float:
@@ -286,8 +283,8 @@ def integrated_loudness(y, sr: int) -> float:
     y = _checked_samples(y)
     if y.ndim != 1:
         raise ValueError(f"Loudness is measured on one channel (n,), given {y.shape}. Mix down.")
-    energy = np.cumsum(np.square(sosfilt(_k_weighting(sr), y.astype(np.float64))))
-    energy = np.concatenate([[0.0], energy])
+    weighted = sosfilt(_k_weighting(sr), y.astype(np.float64))
+    energy = np.cumsum(np.pad(weighted, (1, 0)) ** 2)  # (n + 1,), of all samples before each
     size = min(round(0.4 * sr), len(y))
     starts = np.arange(0, len(y) - size + 1, max(1, round(0.1 * sr)))
     blocks = (energy[starts + size] - energy[starts]) / size  # mean squares
@@ -312,23 +309,26 @@ def _k_weighting(sr: int) -> np.ndarray:
     return np.stack([shelf / shelf[3], np.concatenate([[1, -2, 1], below / below[0]])])
 
 
-def _limited(y: np.ndarray, sr: int, limit: float) -> np.ndarray:
-    """`y` with no sample, nor the curve between samples, above `limit`: a look-ahead limiter.
+def _peaks(y: np.ndarray) -> np.ndarray:
+    """Largest magnitude near each sample (n,), between the samples too: 4 times oversampled."""
+    from scipy.ndimage import maximum_filter1d
+    from scipy.signal import resample
+
+    between = np.abs(resample(y, 4 * len(y)))
+    return np.maximum(np.abs(y), maximum_filter1d(between, 5)[::4])
+
+
+def _limiter_gain(peaks: np.ndarray, sr: int, limit: float) -> np.ndarray:
+    """Gain (n,) <= 1 that keeps `peaks` (n,) below `limit`: a look-ahead limiter.
 
     The gain that each peak needs is held for 20 ms on either side, then smoothed over as much, so
     that it is never too large at the peak itself nor quick enough to be heard.
     """
-    from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
-    from scipy.signal import resample
+    from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
-    between = np.abs(resample(y, 4 * len(y)))  # four times as many samples
-    peak = np.maximum(np.abs(y), maximum_filter1d(between, 5)[::4])
-    if peak.max() <= limit:
-        return y
     half = round(0.01 * sr)  # two running means of 2 half + 1 reach 2 half to either side
-    gain = minimum_filter1d(np.minimum(1, limit / np.maximum(peak, 1e-9)), 4 * half + 1)
-    gain = uniform_filter1d(uniform_filter1d(gain, 2 * half + 1), 2 * half + 1)
-    return np.clip(y * gain, -limit, limit)  # rounding only
+    gain = minimum_filter1d(np.minimum(1, limit / np.maximum(peaks, 1e-9)), 4 * half + 1)
+    return uniform_filter1d(uniform_filter1d(gain, 2 * half + 1), 2 * half + 1)
 
 
 def _checked_samples(y) -> np.ndarray:

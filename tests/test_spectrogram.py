@@ -246,6 +246,12 @@ def test_sounds_reach_the_target(y):
     np.testing.assert_array_equal(y, before)
 
 
+@pytest.mark.parametrize("y", [noise(SR, level=3.0), bell(), "clicks"])
+def test_normalising_twice_is_normalising_once(y):
+    once = normalise_loudness(clicks() if isinstance(y, str) else y, SR)
+    np.testing.assert_allclose(normalise_loudness(once, SR), once, rtol=0.02, atol=1e-6)
+
+
 def true_peak(y):
     """Largest value of the band-limited curve through the samples, by zero-padding the FFT."""
     spectrum = np.fft.rfft(np.pad(y, 500).astype("float64"))
