@@ -1,6 +1,6 @@
 """What pictures and sounds are called, and how often each is shown.
 
-`CORE` are things that one pairs with a sound; they get most of the training. `HELD_OUT_*`
+`CORE` and `CORE_SOUNDS` are things that one pairs; they get most of the training. `HELD_OUT_*`
 templates and every word in `words.py`'s synonym column never occur in a training caption.
 """
 
@@ -16,30 +16,45 @@ ROW_TEMPLATES = (
 )  # fmt: skip
 SOUND_TEMPLATES = ("{}", "{}", "{}", "the sound of {}", "a recording of {}")
 
-CORE = tuple(
-    """castle, bell, church, tower, temple, mosque, house, factory, lighthouse, windmill, bridge,
-    city skyline, barn, tiger, lion, cat, dog, horse, cow, pig, sheep, goat, rabbit, elephant, bear,
-    wolf, fox, monkey, mouse animal, frog, turtle, snake, fish, whale, dolphin, shark, octopus,
-    crab, bee, butterfly, spider, cricket insect, mosquito, bird, owl, eagle, duck, chicken,
-    rooster, penguin, swan, crow, dragon, dinosaur, train, locomotive, tram, car, race car, bus,
-    truck, motorcycle, bicycle, airplane, helicopter, rocket, ship, sailboat, boat, ambulance,
-    fire engine, police car, tractor, tree, forest, pine tree, palm tree, flower, rose, tulip,
-    sunflower, garden, mountain, volcano, wave, beach, fountain, waterfall, cloud, rain, thunder,
-    snow, wind, sun, moon, star, fire, candle, camping, fireworks, guitar, piano, violin, drum,
-    trumpet, saxophone, flute, harp, accordion, musical note, microphone, radio, speaker, telephone,
-    clock, watch, hourglass, hammer, saw, axe, sword, gun, bomb, keyboard, typewriter, camel, deer,
-    ghost, robot, heart, crown, anchor, siren, horn, megaphone, whistle, washing machine, vacuum,
-    sewing machine, water drop, faucet, umbrella, wind chime, kitten, parrot, seagull, donkey,
-    chicken, turkey bird, fan, drill, door, walking, laughing face, crying face, baby, singer
-    """.replace("\n", " ").split(", ")
+CORE = frozenset(
+    " ".join(word.split())
+    for word in """castle, bell, church, tower, lighthouse, house, factory, windmill, bridge, tiger,
+    lion, cat, dog, horse, cow, pig, sheep, rabbit, elephant, bear, wolf, monkey, frog, snake, fish,
+    whale, dolphin, bird, owl, eagle, duck, chicken, rooster, penguin, crab, bee, butterfly, spider,
+    cricket insect, dragon, train, locomotive, car, race car, bus, truck, motorcycle, bicycle,
+    airplane, helicopter, rocket, ship, sailboat, tree, forest, pine tree, palm tree, flower, rose,
+    sunflower, mushroom, garden, mountain, volcano, wave, cloud, rain, thunder, moon, star, sun,
+    fire, fireworks, snowman, guitar, piano, violin, drum, trumpet, saxophone, harp, musical note,
+    microphone, radio, telephone, clock, hourglass, hammer, sword, siren, horn, crown, heart,
+    anchor, umbrella, kitten, robot, ghost, baby""".split(",")
 )
-CORE = tuple(" ".join(word.split()) for word in CORE)
+CORE_SOUNDS = frozenset(
+    """church_bell hand_bell organ ship_horn rain elephant_trumpet heartbeat dog_bark horse_gallop
+    cow_moo pig_oink sheep_bleat trumpet footsteps frog_croak bubbles ocean_waves bird_song owl_hoot
+    water_stream hen_cluck bee_buzz harp train_whistle car_engine diesel_engine motorcycle airplane
+    helicopter explosion water_drip wind cricket_chirp thunder wind_chimes piano acoustic_guitar
+    tom_drum clock_tick phone_ring hammering alarm fire_crackle steam_hiss race_car violin xylophone
+    trombone waterfall typing sawing sword_clash saxophone choir splash gong siren steam_train train
+    horse_neigh rooster_crow cuckoo_call applause speech flute cello electric_guitar door_creak
+    glass_break gunshot fireworks music_box big_cat_roar cat_meow wolf_howl laughter singing jet
+    car_horn morse_code whistle crow_caw hawk_screech accordion drum_kit""".split()
+)
 
 # Concept names of the prepared set that nobody would type.
 SPOKEN = {"mouse animal": "mouse", "cricket insect": "cricket", "turkey bird": "turkey"}
-PLURAL_ALREADY = set(
-    "fireworks walking snow rain thunder wind camping headphones scissors stairs grass".split()
-)
+PLURAL_ALREADY = {
+    "fireworks",
+    "walking",
+    "snow",
+    "rain",
+    "thunder",
+    "wind",
+    "camping",
+    "headphones",
+    "scissors",
+    "stairs",
+    "grass",
+}
 _inflect = inflect.engine()
 
 
@@ -69,13 +84,14 @@ def sound_caption(rng, record) -> str:
     return SOUND_TEMPLATES[rng.integers(len(SOUND_TEMPLATES))].format(text)
 
 
-def concept_weight(concept: str, count: int) -> float:
-    """How often a concept is shown: the core equally often, the rest for breadth."""
-    if concept in CORE:
+def concept_weight(record, count: int) -> float:
+    """How often a concept is shown: the core equally often, other sounding things for breadth."""
+    if record["concept"] in CORE:
         return min(1.0, count / 6)
-    return 0.1 if count >= 6 else 0.0
+    return 0.04 if count >= 6 and record["sounding"] else 0.0
 
 
 def class_weight(name: str, recordings: int, clips: int) -> float:
     """How often a sound class is shown: more for classes with many different recordings."""
-    return min(1.0, 0.25 + recordings / 12) * min(1.0, 0.3 + clips / 30)
+    breadth = 1.0 if name in CORE_SOUNDS else 0.15
+    return breadth * min(1.0, 0.25 + recordings / 12) * min(1.0, 0.3 + clips / 30)

@@ -17,9 +17,8 @@ from tqdm import tqdm
 from ..compose import compose
 from ..models import pocket
 from ..models.pocket.weights import FOLDER
-from .canvas import fill_with_sound
+from .canvas import fill_with_sound, place_drawing
 from .data import mel_pictures, read_pictures, read_sounds
-from .scorers import picture_canvas
 from .words import UNSEEN_PICTURES, UNSEEN_SOUNDS, pairs, picture_prompt, sound_prompt
 
 RATES_ONE = (1,)
@@ -33,15 +32,15 @@ def imprint(picture, spectrogram):
 class Namer:
     """Names canvases among candidate words with one pocket scorer."""
 
-    def __init__(self, scorer, encode_prompt, words):
-        self.scorer, self.words = scorer, list(words)
-        text = torch.cat([encode_prompt(word)[:, 0] for word in self.words])  # (words, 384)
+    def __init__(self, scorer, modality, words):
+        self.scorer, self.encode = scorer, modality.encode
+        text = torch.cat([modality.encode_prompt(word)[:, 0] for word in words])  # (words, 384)
         self.text = F.normalize(text, dim=1)
 
     @torch.no_grad()
     def __call__(self, canvases):
         """(B, 1, H, W) → cosine to each word (B, words)."""
-        return self.scorer(canvases) @ self.text.T
+        return self.scorer(self.encode(canvases)) @ self.text.T
 
 
 def results_of(pair, image_prompt, sound_prompt, seeds, **settings):
@@ -67,8 +66,8 @@ def evaluate(folder, *, split="validation", seeds=8, judges=False, quick=False, 
     pair, scorers = pocket.load(folder), pocket.load_scorers(folder)
     chosen = pairs(split)[:4] if quick else pairs(split)
     namers = {
-        "image": Namer(scorers["image"], pair.image.encode_prompt, [p for p, _, _ in chosen]),
-        "sound": Namer(scorers["sound"], pair.sound.encode_prompt, [w for _, _, w in chosen]),
+        "image": Namer(scorers["image"], pair.image, [p for p, _, _ in chosen]),
+        "sound": Namer(scorers["sound"], pair.sound, [w for _, _, w in chosen]),
     }
     asked = _judges(pair, chosen) if judges else {}
     right: dict[str, list] = {}
@@ -125,16 +124,14 @@ def real_material(folder, data, *, split="validation", per_word=8, seed=0):
     pair, scorers = pocket.load(folder), pocket.load_scorers(folder)
     chosen, rng = pairs(split), np.random.default_rng(seed)
     images, records = read_pictures(data)
-    look = Namer(scorers["image"], pair.image.encode_prompt, [p for p, _, _ in chosen])
-    listen = Namer(scorers["sound"], pair.sound.encode_prompt, [w for _, _, w in chosen])
+    look = Namer(scorers["image"], pair.image, [p for p, _, _ in chosen])
+    listen = Namer(scorers["sound"], pair.sound, [w for _, _, w in chosen])
     right: dict[str, list] = {}
     for k, (concept, _, _) in enumerate(chosen):
         rows = [n for n, r in enumerate(records) if r["concept"] == concept and r["split"] == split]
         if rows:
-            canvases = [picture_canvas(rng, images, rows) for _ in range(per_word)]
-            with torch.no_grad():
-                features = look.scorer.features(torch.tensor(np.stack(canvases))[:, None].float())
-            hit = (features @ look.text.T).argmax(1) == k
+            canvases = [place_drawing(rng, images[n]) for n in rng.choice(rows, per_word)]
+            hit = look(torch.tensor(np.stack(canvases))[:, None]).argmax(1) == k
             right.setdefault("real drawings, image", []).append(hit.float().mean().item())
     for part in ("train", "eval"):
         wanted = split if part == "train" else "eval"
@@ -154,8 +151,8 @@ def unseen_words(folder, split, *, seeds=4, **settings):
     pair, scorers = pocket.load(folder), pocket.load_scorers(folder)
     chosen = pairs("test")
     pictures, classes = [p for p, _, _ in chosen], [c for _, c, _ in chosen]
-    look = Namer(scorers["image"], pair.image.encode_prompt, pictures)
-    listen = Namer(scorers["sound"], pair.sound.encode_prompt, [w for _, _, w in chosen])
+    look = Namer(scorers["image"], pair.image, pictures)
+    listen = Namer(scorers["sound"], pair.sound, [w for _, _, w in chosen])
     right: dict[str, list] = {"unseen words, image": [], "unseen words, sound": []}
     for word, concept in UNSEEN_PICTURES.items():
         made = compose(pair, word, None, seeds=range(seeds), progress=False, **settings)

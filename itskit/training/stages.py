@@ -84,9 +84,9 @@ def bank(args):
     net = load_weights(Autoencoder(), args.work / "vae.safetensors")
     images, records = read_pictures(args.data)
     mels, sounds = prepared_sounds(args)
-    counts = unet_training.concept_counts(records)
+    shares = unet_training.concept_shares(records)
     for split in ("validation", "train"):
-        rows = [k for k in rows_in(records, split) if counts[records[k]["concept"]] > 0]
+        rows = [k for k in rows_in(records, split) if shares[records[k]["concept"]] > 0]
         out = args.work / f"image_{split}.safetensors"
         banks.picture_bank(net, images, rows, out, variants=args.variants, seed=args.seed)
         out = args.work / f"sound_{split}.safetensors"
@@ -125,19 +125,22 @@ def _train_unet(args, name, source, narrow):
 
 
 def scorers(args):
-    images, records = read_pictures(args.data)
-    mels, sounds = prepared_sounds(args)
-    tasks = {
-        "image": scorer_training.picture_task(images, records),
-        "sound": scorer_training.sound_task(mels, sounds),
+    sources = {
+        "image": unet_training.Pictures(
+            load_file(args.work / "image_train.safetensors"), read_pictures(args.data)[1]
+        ),
+        "sound": unet_training.Sounds(
+            load_file(args.work / "sound_train.safetensors"), read_sounds(args.data)
+        ),
     }
     texts = text_bank()
-    for name, other in (("image", "sound"), ("sound", "image")):
+    for name, other, narrow in (("image", "sound", 16), ("sound", "image", 32)):
         torch.manual_seed(args.seed)
         net = Scorer()
         loss = scorer_training.loss_function(
-            net, tasks[name], tasks[other], texts, size=args.batch or 32, seed=args.seed
-        )
+            net, sources[name], sources[other], texts,
+            columns=16 * (args.batch or 96), narrow=narrow, seed=args.seed,
+        )  # fmt: skip
         out = args.work / f"{name}_scorer.safetensors"
         train(net, loss, out, budget=budget(args), peak=args.learning_rate or 2e-3)
 

@@ -27,24 +27,27 @@ class TextBank:
 class Pictures:
     """Batches of picture latents and captions; `wide` ones are whole canvases."""
 
-    def __init__(self, bank, records, weight=concept_weight):
+    def __init__(self, bank, records):
         self.latents, self.spans = bank["latents"], bank["spans"]
+        shares, which = concept_shares(records), bank["which"].tolist()
         self.rows_of: dict[str, list[int]] = {}
-        for row, k in enumerate(bank["which"].tolist()):
-            self.rows_of.setdefault(records[k]["concept"], []).append(row)
-        variants = max(1, len(bank["which"]) // len(set(bank["which"].tolist())))
-        self.concepts = sorted(self.rows_of)
-        weights = [weight(c, len(self.rows_of[c]) // variants) for c in self.concepts]
+        for row, k in enumerate(which):
+            if shares[records[k]["concept"]] > 0:
+                self.rows_of.setdefault(records[k]["concept"], []).append(row)
+        self.names = sorted(self.rows_of)
+        weights = [shares[name] for name in self.names]
         self.weights = np.array(weights) / sum(weights)
 
-    def draw(self, rng):
-        concept = self.concepts[rng.choice(len(self.concepts), p=self.weights)]
-        return concept, self.rows_of[concept]
+    @staticmethod
+    def caption(rng, concept):
+        return picture_caption(rng, concept, row=rng.random() < 0.5)
 
     def batch(self, rng, size, columns):
+        """Latents (size, 4, 16, columns), their captions, and their places in `names`."""
         latents, texts = [], []
-        for _ in range(size):
-            concept, rows = self.draw(rng)
+        labels = rng.choice(len(self.names), size, p=self.weights)
+        for label in labels:
+            rows = self.rows_of[self.names[label]]
             if columns == 16:
                 latents.append(self.latents[rows[rng.integers(len(rows))]].float())
             else:
@@ -53,8 +56,8 @@ class Pictures:
                 latents.append(
                     row_of_tiles(rng, self.latents[some].float(), self.spans[some], columns)
                 )
-            texts.append(picture_caption(rng, concept, row=columns > 16))
-        return torch.stack(latents), texts
+            texts.append(picture_caption(rng, self.names[label], row=columns > 16))
+        return torch.stack(latents), texts, torch.from_numpy(labels)
 
 
 class Sounds:
@@ -71,6 +74,9 @@ class Sounds:
         kinds = {"real": 1.5}
         weights = np.array([kinds.get(records[k]["kind"], 1.0) for k in self.which])
         names = [records[k]["class"] for k in self.which]
+        self.names = sorted(clips)
+        self.clips = {name: sorted(clips[name]) for name in self.names}
+        self.labels = torch.tensor([self.names.index(name) for name in names])
         totals: dict[str, float] = {}
         for name, one in zip(names, weights, strict=True):
             totals[name] = totals.get(name, 0.0) + one
@@ -79,14 +85,19 @@ class Sounds:
             weights[row] *= share / totals[name]
         self.weights = weights / weights.sum()
 
+    def caption(self, rng, name):
+        clips = self.clips[name]
+        return sound_caption(rng, self.records[clips[rng.integers(len(clips))]])
+
     def batch(self, rng, size, columns):
+        """Latents (size, 4, 16, columns), their captions, and their places in `names`."""
         rows = rng.choice(len(self.which), size, p=self.weights)
         latents = []
         for row in rows:
             start = rng.integers(0, 64 - columns + 1)
             latents.append(self.latents[row, :, :, start : start + columns].float())
         texts = [sound_caption(rng, self.records[self.which[row]]) for row in rows]
-        return torch.stack(latents), texts
+        return torch.stack(latents), texts, self.labels[rows]
 
 
 def v_loss(unet_call, latents, prompt_embeds, alpha_bar, gamma=5.0):
@@ -112,7 +123,7 @@ def loss_function(unet_call, source, texts, *, narrow=16, columns=512, device="c
 
     def loss_of(step, progress):
         width = 64 if rng.random() < 0.25 + 0.5 * progress else narrow
-        latents, captions = source.batch(rng, max(1, columns // width), width)
+        latents, captions, _ = source.batch(rng, max(1, columns // width), width)
         drop = rng.random(len(captions)) < DROPOUT
         captions = ["" if d else c for d, c in zip(drop, captions, strict=True)]
         loss, error = v_loss(unet_call, latents.to(device), texts(captions).to(device), alpha_bar)
@@ -121,9 +132,9 @@ def loss_function(unet_call, source, texts, *, narrow=16, columns=512, device="c
     return loss_of
 
 
-def concept_counts(records) -> dict[str, float]:
+def concept_shares(records) -> dict[str, float]:
     """concept → how often it is shown, 0 if never."""
     counts: dict[str, int] = {}
     for record in records:
         counts[record["concept"]] = counts.get(record["concept"], 0) + 1
-    return {concept: concept_weight(concept, n) for concept, n in counts.items()}
+    return {r["concept"]: concept_weight(r, counts[r["concept"]]) for r in records}

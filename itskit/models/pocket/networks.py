@@ -116,25 +116,22 @@ def predict_v(unet, latent, t, prompt_embeds):
 
 
 class Scorer(nn.Module):
-    """Places a picture, or the mel picture of a sound, in the sentence space (cf. CLIP, CLAP)."""
+    """Places a latent, of a picture or of a sound, in the sentence space (cf. CLIP, CLAP)."""
 
-    def __init__(self, channels=(24, 48, 96, 192)):
+    def __init__(self, channels=(64, 128, 256)):
         super().__init__()
-        layers, n_in = [], 1
-        for n in channels:
-            layers += [nn.Conv2d(n_in, n, 3, stride=2, padding=1), nn.BatchNorm2d(n), nn.ReLU()]
+        layers, n_in = [], LATENT_CHANNELS
+        for level, n in enumerate(channels):
+            layers += [nn.Conv2d(n_in, n, 3, stride=1 + (level > 0), padding=1)]
+            layers += [nn.BatchNorm2d(n), nn.ReLU()]
             layers += [nn.Conv2d(n, n, 3, padding=1), nn.BatchNorm2d(n), nn.ReLU()]
             n_in = n
         self.body = nn.Sequential(*layers)
-        self.head = nn.Linear(2 * n_in, TEXT_WIDTH)
+        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(2 * n_in, TEXT_WIDTH))
         self.log_temperature = nn.Parameter(torch.tensor(3.0))
 
-    def forward(self, picture):
-        """(B, 1, H, W) in [0, 1] → (B, 384) of unit length."""
-        return self.features(F.avg_pool2d(picture, 2))
-
-    def features(self, half):
-        """The same from a picture at half size, (B, 1, H/2, W/2)."""
-        x = self.body(half)  # (B, c, H/32, W/32)
+    def forward(self, latent):
+        """(B, 4, h, w) → (B, 384) of unit length."""
+        x = self.body(latent)  # (B, c, h/4, w/4)
         x = torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)  # (B, 2c)
         return F.normalize(self.head(x), dim=1)

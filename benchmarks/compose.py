@@ -1,0 +1,113 @@
+"""How long a composition takes, beside a plain loop in the same run.
+
+    python benchmarks/compose.py [--repeats 5] [--threads 2]
+
+The reference is the method as one would first write it: float32, 50 DDIM steps, each guidance
+branch a call of its own, picture and sound decoded once. Figures are medians; a ratio above 1 says
+how many times faster itskit is. Cold start and peak memory are those of a fresh process, from
+`import itskit` to a picture and a sound.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from statistics import median
+
+import torch
+
+import itskit
+from itskit import schedule
+
+PROMPTS = "a castle with towers", "church bells ringing"
+COLD = """
+import resource, time
+begin = time.perf_counter()
+import itskit
+result = itskit.compose(itskit.load_pair("pocket"), {!r}, {!r}, seed=7, progress=False)
+result.picture(), result.sound()
+print(time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def seconds(function, repeats: int) -> float:
+    """Median wall time after one warm-up."""
+    times = []
+    for _ in range(repeats + 1):
+        begin = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - begin)
+    return median(times[1:])
+
+
+@torch.no_grad()
+def reference(pair, steps: int = 50):
+    """The plain loop: four network calls a step, nothing shared, nothing batched."""
+    alpha_bar = schedule.stable_diffusion_alpha_bar()
+    timesteps = schedule.timesteps(steps)
+    latent = itskit.init_latent(pair, [7])
+    for k, t in enumerate(timesteps.tolist()):
+        noises = []
+        for modality, prompt in zip((pair.image, pair.sound), PROMPTS, strict=True):
+            uncond = modality.predict_noise(latent, t, modality.encode_prompt(""))
+            cond = modality.predict_noise(latent, t, modality.encode_prompt(prompt))
+            noises.append(uncond + 5 * (cond - uncond))
+        noise = 0.5 * noises[0] + 0.5 * noises[1]
+        clean = (latent - (1 - alpha_bar[t]) ** 0.5 * noise) / alpha_bar[t] ** 0.5
+        following = alpha_bar[timesteps[k + 1]] if k + 1 < steps else alpha_bar[0]
+        latent = following**0.5 * clean + (1 - following) ** 0.5 * noise
+    return itskit.decode(pair.image, latent), itskit.decode(pair.sound, latent)
+
+
+def one_step(pair):
+    guides = [
+        itskit.Guide(modality, itskit.encode_prompt(modality, prompt), scale=5, weight=0.5)
+        for modality, prompt in zip((pair.image, pair.sound), PROMPTS, strict=True)
+    ]
+    latent, timesteps = itskit.init_latent(pair, [7]), schedule.timesteps(20)
+    return lambda: itskit.denoise_step(guides, latent, index=5, timesteps=timesteps)
+
+
+def ours(pair):
+    result = itskit.compose(pair, *PROMPTS, seed=7, progress=False)
+    return result.picture(), result.sound()
+
+
+def cold_start(threads: int) -> tuple[float, float]:
+    """Seconds and MiB of a fresh process."""
+    code = f"import torch; torch.set_num_threads({threads})" + COLD.format(*PROMPTS)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    elapsed, peak = run.stdout.split()
+    return float(elapsed), float(peak)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    pair = itskit.load_pair("pocket")
+    result = itskit.compose(pair, *PROMPTS, seed=7, progress=False)
+    steps = len(result)
+
+    step = seconds(one_step(pair), args.repeats)
+    picture = seconds(result.picture, args.repeats)
+    sound = seconds(result.sound, args.repeats)
+    composition = seconds(lambda: ours(pair), args.repeats)
+    plain = seconds(lambda: reference(pair), max(1, args.repeats // 2))
+    begin, peak = cold_start(args.threads)
+    print(f"{args.threads} threads, torch {torch.__version__}, {steps} steps, 1 item")
+    print(f"one denoising step (two models, guided) {step * 1e3:8.0f} ms")
+    print(f"decode to a picture                     {picture * 1e3:8.0f} ms")
+    print(f"decode to a sound                       {sound * 1e3:8.0f} ms")
+    print(f"composition, picture and sound          {composition:8.2f} s")
+    print(f"plain loop, 50 DDIM steps               {plain:8.2f} s")
+    print(f"ratio, composition                      {plain / composition:8.2f}")
+    print(f"ratio, one step                         {(plain / 50) / step:8.2f}")
+    print(f"cold start, import to sound             {begin:8.2f} s")
+    print(f"peak memory of that process             {peak:8.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
