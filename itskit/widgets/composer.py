@@ -15,7 +15,7 @@ from ..sampling import Step, Trajectory, decode
 from .scrubber import Scrubber
 from .weights import WeightCurve, WeightMap
 
-WIDE = {"description_width": "110px"}
+WIDE, NARROW = {"description_width": "110px"}, {"description_width": "40px"}
 
 
 class Composer(w.VBox):
@@ -154,7 +154,8 @@ class Composer(w.VBox):
 
 def _controls(defaults: dict, image_prompt: str, sound_prompt: str) -> dict[str, w.Widget]:
     """The controls by the names of `compose`'s arguments; `weight` says which weight counts."""
-    wide = {"style": WIDE, "layout": w.Layout(width="min(100%, 640px)")}
+    full = w.Layout(width="min(100%, 640px)")
+    wide = {"style": WIDE, "layout": full}
 
     def number(text, value, low, high, stride):
         return w.FloatSlider(value, min=low, max=high, step=stride, description=text, **wide)
@@ -163,8 +164,8 @@ def _controls(defaults: dict, image_prompt: str, sound_prompt: str) -> dict[str,
     weight = weight if isinstance(weight, (int, float)) else 0.5
     count = defaults["num_inference_steps"]
     return {
-        "image_prompt": w.Text(image_prompt, description="see", **wide),
-        "sound_prompt": w.Text(sound_prompt, description="hear", **wide),
+        "image_prompt": w.Text(image_prompt, description="see", style=NARROW, layout=full),
+        "sound_prompt": w.Text(sound_prompt, description="hear", style=NARROW, layout=full),
         "num_inference_steps": w.IntSlider(count, min=2, max=100, description="steps", **wide),
         "seed": w.BoundedIntText(0, min=0, max=2**31 - 1, description="seed", **wide),
         "image_scale": number("image guidance", defaults["image_scale"], 1, 20, 0.5),

@@ -1,0 +1,296 @@
+"""The widgets in a real JupyterLab, with a real kernel, driven as a person would."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from listening import LISTEN, RATE, SCRUBBER, band_share, drag_slider, heard, pixels, samples_of
+
+pytest.importorskip("jupyterlab")
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+TESTS = Path(__file__).parent.parent
+CELLS = (
+    "import time\nfrom a_run import fake_pair, run\nfrom itskit import widgets",
+    "scrubber = widgets.Scrubber(run(24), kept=5)\nscrubber",
+    """def slow(pair, image_prompt, sound_prompt, *, callback, progress, **settings):
+    full, steps = run(40, image_prompt, sound_prompt), []
+    try:
+        for step in full.steps:
+            time.sleep(0.2)
+            steps.append(step)
+            callback(step)
+    except KeyboardInterrupt:
+        full.recipe["stopped"] = len(steps)
+    return type(full)(tuple(steps), full.recipe, pair)
+composer = widgets.Composer(fake_pair(), compose=slow)
+composer""",
+    "curve = widgets.WeightCurve()\ncurve",
+    "paint = widgets.WeightMap(run(6).picture(), start=0)\npaint",
+)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The address of a JupyterLab over an empty folder with one notebook."""
+    folder, port = tmp_path_factory.mktemp("lab"), free_port()
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "scrub.ipynb")
+    (folder / ".config" / "labconfig").mkdir(parents=True)
+    quiet = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+    (folder / ".config" / "labconfig" / "page_config.json").write_text(json.dumps(quiet))
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command += [f"--port={port}", "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"]
+    command += ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url="]
+    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    home = {
+        f"JUPYTER_{name}_DIR": str(folder / f".{name.lower()}") for name in ("CONFIG", "RUNTIME")
+    }
+    paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
+    environment = {**os.environ, **home, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    with open(folder / ".log", "wb") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{address}/api", timeout=2).close()
+                break
+            except OSError:
+                assert server.poll() is None, (folder / ".log").read_text()
+                time.sleep(0.5)
+        yield address, folder
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def page(lab, browser):
+    """The notebook, all its cells run."""
+    address, _ = lab
+    context = browser.new_context(viewport={"width": 1300, "height": 1000}, reduced_motion="reduce")
+    page = context.new_page()
+    page.add_init_script(LISTEN)
+    page.goto(f"{address}/lab/tree/scrub.ipynb", timeout=120000)
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=120000)
+    kernel = "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
+    page.wait_for_function(f"{kernel}?.status === 'idle'", timeout=120000)
+    page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells'), 0")
+    # one map inside the composer, one of its own in the last cell
+    page.wait_for_function("document.querySelectorAll('.its-paint').length === 2", timeout=180000)
+    yield page
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def scrubber(page):
+    """The first scrubber of the notebook, all its steps prepared."""
+    page.locator(".its-scrubber").first.scroll_into_view_if_needed()
+    ready = f"[...{SCRUBBER}.frames.get('clean').values()].filter((f) => f.samples && f.bitmap)"
+    page.wait_for_function(f"{ready}.length === 24", timeout=120000)
+    return page
+
+
+def run_cell(page, source):
+    """Runs code in the notebook's kernel and returns what it printed."""
+    count = page.locator(".jp-CodeCell").count()
+    page.evaluate(
+        """async (source) => {
+        const app = window.jupyterapp;
+        const panel = app.shell.currentWidget;
+        const kernel = panel.sessionContext.session.kernel;
+        const future = kernel.requestExecute({ code: source });
+        window.printed = '';
+        future.onIOPub = (m) => { if (m.header.msg_type === 'stream') window.printed += m.content.text; };
+        await future.done; }""",  # noqa: E501
+        source,
+    )
+    assert page.locator(".jp-CodeCell").count() == count
+    return page.evaluate("window.printed").strip()
+
+
+def test_the_first_steps_work_before_the_last_are_ready(page):
+    page.wait_for_function(f"{SCRUBBER}?.state.shown?.step === 23", timeout=60000)
+    assert page.locator(".its-where b").first.inner_text() == "24"
+
+
+def test_dragging_changes_the_picture_and_asks_the_kernel_nothing(scrubber):
+    page = scrubber
+    before = pixels(page)
+    page.evaluate(
+        """() => { const send = WebSocket.prototype.send;
+        WebSocket.prototype.send = function (...a) { window.sent++; send.apply(this, a) } }"""
+    )
+    box = page.locator(".its-step").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 9, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.evaluate("window.sent = 0")
+    for k in range(1, 24):
+        page.mouse.move(box["x"] + box["width"] * (1 - k / 24), box["y"] + box["height"] / 2)
+    assert page.evaluate("window.sent") == 0
+    page.mouse.up()
+    assert pixels(page) != before
+    step = page.evaluate(f"{SCRUBBER}.state.step")
+    deadline = time.time() + 10
+    while run_cell(page, "print(scrubber.step)") != str(step) and time.time() < deadline:
+        time.sleep(0.2)
+    assert run_cell(page, "print(scrubber.step)") == str(step)  # told once, when it is let go
+
+
+def test_the_kernel_can_move_the_slider(scrubber):
+    run_cell(scrubber, "scrubber.step = 7")
+    scrubber.wait_for_function(f"{SCRUBBER}.state.step === 7")
+
+
+def test_it_plays_and_the_position_continues_across_a_drag(scrubber):
+    page = scrubber
+    page.locator(".its-play").first.click()
+    y, _ = heard(page, 800)
+    assert np.sqrt(np.mean(y**2)) > 1e-3
+    clock = f"[{SCRUBBER}.player.position(), {SCRUBBER}.player.context.currentTime]"
+    before = page.evaluate(clock)
+    drag_slider(page, 0.3, 1, 15, pause=20)
+    after = page.evaluate(clock)
+    ran = (after[0] - before[0]) % 5.12
+    assert ran == pytest.approx((after[1] - before[1]) % 5.12, abs=0.005)
+    first, last = samples_of(page, 0), samples_of(page, 23)
+    assert abs(first @ last) / np.linalg.norm(first) / np.linalg.norm(last) < 0.5
+    page.locator(".its-play").first.click()
+    assert page.evaluate(f"{SCRUBBER}.player.playing") is False
+
+
+def test_a_region_is_heard_alone(scrubber):
+    page = scrubber
+    page.evaluate(f"{SCRUBBER}.show(5)")
+    box = page.locator(".its-frame").first.bounding_box()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.35 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.6 * box["height"], steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+    region = page.evaluate(f"{SCRUBBER}.player.region")
+    y, rate = heard(page, 1000)
+    low, high = region["low"] * 0.9, region["high"] * 1.1
+    assert band_share(samples_of(page, 5), RATE, low, high) < 0.8
+    assert band_share(y, rate, low, high) > 0.99
+    page.keyboard.press("Escape")
+    page.locator(".its-play").first.click()
+
+
+def test_keys_belong_to_the_scrubber_and_not_to_the_notebook(scrubber):
+    page = scrubber
+    cells = page.locator(".jp-Cell").count()
+    markdown = page.locator(".jp-MarkdownCell").count()
+    page.locator(".its-step").first.focus()
+    for key, step in (("Home", 0), ("ArrowRight", 1), ("End", 23)):
+        page.keyboard.press(key)
+        assert page.evaluate(f"{SCRUBBER}.state.step") == step
+    page.keyboard.press("1")  # would turn the cell into a heading
+    page.locator(".its-play").first.focus()
+    page.keyboard.press("2")
+    assert page.locator(".jp-Cell").count() == cells
+    assert page.locator(".jp-MarkdownCell").count() == markdown
+    assert page.evaluate(f"{SCRUBBER}.state.track") == "noisy"
+
+
+def test_tracks_are_prepared_when_they_are_first_looked_at(scrubber):
+    page = scrubber
+    page.locator(".its-tracks").first.locator("button").nth(2).click()
+    count = f"{SCRUBBER}.frames.get('guide-0').size"
+    page.wait_for_function(f"{count} === 19", timeout=60000)  # silent in the first five
+    page.wait_for_function(f"{SCRUBBER}.state.shown?.track === 'guide-0'")
+    page.locator(".its-tracks").first.locator("button").nth(0).click()
+
+
+def test_theme_follows_jupyterlab(scrubber):
+    page = scrubber
+    theme = "document.querySelector('.its-scrubber').dataset.theme"
+    assert page.evaluate(theme) == "light"
+    command = "window.jupyterapp.commands.execute('apputils:change-theme', {theme: '%s'})"
+    page.evaluate(command % "JupyterLab Dark")
+    page.wait_for_function(f"{theme} === 'dark'", timeout=30000)
+    page.evaluate(command % "JupyterLab Light")
+    page.wait_for_function(f"{theme} === 'light'", timeout=30000)
+
+
+def test_stop_ends_a_running_composition_and_keeps_it(page):
+    page.get_by_role("button", name="Compose").scroll_into_view_if_needed()
+    page.get_by_role("button", name="Compose").click()
+    page.wait_for_selector("text=/^step [3-9]/", timeout=60000)
+    shown = page.locator(".widget-image, .jupyter-widgets.widget-image").first
+    assert shown.is_visible()
+    page.get_by_role("button", name="Stop").click()
+    page.wait_for_selector("text=/^stopped after/", timeout=60000)
+    steps = int(run_cell(page, "print(len(composer.result))"))
+    assert 3 <= steps < 40
+    page.wait_for_function("document.querySelectorAll('.its-stage').length === 2", timeout=60000)
+
+
+def test_a_curve_is_drawn_with_the_mouse(page):
+    box = page.locator(".its-draw").last
+    box.scroll_into_view_if_needed()
+    place = box.bounding_box()
+    y = lambda v: place["y"] + (1 - v) * place["height"]  # noqa: E731
+    page.mouse.move(place["x"] + 1, y(0.8))
+    page.mouse.down()
+    page.mouse.move(place["x"] + place["width"] - 1, y(0.2), steps=12)
+    page.mouse.up()
+    time.sleep(1)
+    values = [float(v) for v in run_cell(page, "print(*curve.values)").split()]
+    assert values == pytest.approx(np.linspace(0.8, 0.2, len(values)), abs=0.04)
+
+
+def test_a_map_is_painted_with_the_mouse(page):
+    paint = page.locator(".its-paint").last
+    paint.scroll_into_view_if_needed()
+    place = paint.bounding_box()
+    page.mouse.move(place["x"] + 0.25 * place["width"], place["y"] + 0.5 * place["height"])
+    page.mouse.down()
+    page.mouse.move(place["x"] + 0.5 * place["width"], place["y"] + 0.5 * place["height"], steps=8)
+    page.mouse.up()
+    time.sleep(1)
+    code = "m = paint.map; print(m[16, 40], m[16, 60], m[0, 50], m[16, 120])"
+    inside, also, above, right = (float(v) for v in run_cell(page, code).split())
+    assert inside > 0.9
+    assert also > 0.9
+    assert above == right == 0
+
+
+def test_the_saved_notebook_turned_into_html_still_plays(page, lab, browser, tmp_path):
+    _, folder = lab
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    for _ in range(100):
+        saved = nbformat.read(folder / "scrub.ipynb", 4)
+        if any(cell.get("outputs") for cell in saved.cells):
+            break
+        time.sleep(0.2)
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "html", "--output-dir"]
+    subprocess.run([*command, str(tmp_path), str(folder / "scrub.ipynb")], check=True)
+    context = browser.new_context(offline=True, bypass_csp=True)
+    alone = context.new_page()
+    alone.goto((tmp_path / "scrub.html").as_uri())
+    frame = alone.frame_locator("iframe[title=Scrubber]").first
+    frame.locator(".its-play").wait_for(timeout=60000)
+    frame.locator(".its-play").click()
+    inner = next(f for f in alone.frames if f.parent_frame)
+    inner.wait_for_function(f"{SCRUBBER}.player.position() > 0.3", timeout=20000)
+    frame.locator(".its-step").focus()
+    alone.keyboard.press("Home")
+    assert inner.evaluate(f"{SCRUBBER}.state.shown.step") == 0
+    context.close()
