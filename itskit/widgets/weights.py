@@ -86,7 +86,7 @@ class WeightMap(anywidget.AnyWidget):
     _esm = _read("chart.js", "map.js")
     _css = _read("scrubber.css", "weights.css")
 
-    pixels = traitlets.Bytes().tag(sync=True)
+    pixels = traitlets.CBytes().tag(sync=True)
     size = traitlets.List(traitlets.Int()).tag(sync=True)
     ground = traitlets.Bytes().tag(sync=True)
 

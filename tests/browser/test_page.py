@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import soundfile
 from a_run import NASTY, run
 from listening import LISTEN, RATE, SCRUBBER, band_share, drag_slider, heard, pixels, samples_of
+from PIL import Image
 
 from itskit import export
 from itskit.spectrogram import row_frequencies
@@ -217,6 +219,23 @@ def test_the_keyboard_reaches_everything(page):
     assert page.evaluate(f"{SCRUBBER}.player.position()") == pytest.approx(before + 0.1, abs=0.01)
     page.keyboard.press("Shift+ArrowRight")
     assert page.evaluate(f"{SCRUBBER}.player.region") is not None
+
+
+def test_picture_and_sound_of_a_step_can_be_saved(page, tmp_path):
+    page.evaluate(f"{SCRUBBER}.show(30)")
+    page.wait_for_timeout(200)
+    truth = run(50)
+    for kind, name in (("picture", "a.png"), ("sound", "a.wav")):
+        with page.expect_download() as download:
+            page.locator(f"[data-save={kind}]").click()
+        start = "a-castle-with-towers--church-bells-ringing--seed7-step-31-clean."
+        assert download.value.suggested_filename == start + name[2:]
+        download.value.save_as(tmp_path / name)
+    seen = np.asarray(Image.open(tmp_path / "a.png").convert("L"), dtype=float)
+    assert np.abs(seen - np.asarray(truth.picture(30).image)).mean() < 6
+    samples, rate = soundfile.read(tmp_path / "a.wav")
+    assert rate == RATE
+    assert np.corrcoef(samples, truth.sound(30).samples)[0, 1] > 0.95
 
 
 def test_every_control_has_a_name(page):

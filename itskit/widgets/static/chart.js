@@ -1,4 +1,4 @@
-// Chapter 2 of the scrubber: the tug-of-war, drawn in SVG under the slider.
+// Chapter 2 of the scrubber: what every view needs, and the tug-of-war in SVG under the slider.
 
 const SVG = "http://www.w3.org/2000/svg";
 const CHART = { width: 1000, height: 100 }; // user units; the drawing is stretched to its box
@@ -14,6 +14,21 @@ export function make(tag, attributes = {}, ...children) {
   }
   element.append(...children);
   return element;
+}
+
+/** Follows the host's theme where it states one (JupyterLab, VS Code, Colab), else the system's. */
+function followTheme(root) {
+  const tell = () => {
+    const { body, documentElement: html } = document;
+    const dark = body.dataset.jpThemeLight === "false" || html.getAttribute("theme") === "dark" || /dark/.test(body.dataset.vscodeThemeKind || "");
+    const light = body.dataset.jpThemeLight === "true" || html.getAttribute("theme") === "light" || /light/.test(body.dataset.vscodeThemeKind || "");
+    if (dark || light) root.dataset.theme = dark ? "dark" : "light";
+  };
+  tell();
+  const watcher = new MutationObserver(tell);
+  watcher.observe(document.body, { attributes: true });
+  watcher.observe(document.documentElement, { attributes: true });
+  return () => watcher.disconnect();
 }
 
 const known = (value) => typeof value === "number" && Number.isFinite(value);

@@ -85,7 +85,11 @@ function curveRender({ model, el }) {
   model.on("change:values", changed);
   draw();
   el.replaceChildren(root);
-  return () => model.off("change:values", changed);
+  const stopTheme = followTheme(root);
+  return () => {
+    stopTheme();
+    model.off("change:values", changed);
+  };
 }
 
 export default { render: curveRender };

@@ -88,7 +88,9 @@ function mapRender({ model, el }) {
   show();
   draw();
   el.replaceChildren(root);
+  const stopTheme = followTheme(root);
   return () => {
+    stopTheme();
     model.off("change:ground", show);
     model.off("change:pixels", changed);
   };

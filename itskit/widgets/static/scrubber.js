@@ -3,7 +3,7 @@
 //   const scrubber = mount(element, data, { ask });   // builds it
 //   scrubber.add({ track, step, picture, sound });    // one prepared step; base64 or bytes
 //
-// `data` is what itskit.scrub.facts() returns. Every text in it is shown as text.
+// `data` is what facts() in itskit/export/scrub.py returns. Every text in it is shown as text.
 
 const asBytes = (value) => {
   if (typeof value === "string") return Uint8Array.from(atob(value), (c) => c.charCodeAt(0));
@@ -18,21 +18,6 @@ async function toBitmap(bytes, type) {
   picture.src = URL.createObjectURL(blob);
   await picture.decode();
   return picture;
-}
-
-/** Follows the host's theme where it states one (JupyterLab, VS Code, Colab), else the system's. */
-function followTheme(root) {
-  const tell = () => {
-    const { body, documentElement: html } = document;
-    const dark = body.dataset.jpThemeLight === "false" || html.getAttribute("theme") === "dark" || /dark/.test(body.dataset.vscodeThemeKind || "");
-    const light = body.dataset.jpThemeLight === "true" || html.getAttribute("theme") === "light" || /light/.test(body.dataset.vscodeThemeKind || "");
-    if (dark || light) root.dataset.theme = dark ? "dark" : "light";
-  };
-  tell();
-  const watcher = new MutationObserver(tell);
-  watcher.observe(document.body, { attributes: true });
-  watcher.observe(document.documentElement, { attributes: true });
-  return () => watcher.disconnect();
 }
 
 export function mount(element, data, { ask = () => {}, step: begin = data.count - 1 } = {}) {
@@ -90,7 +75,9 @@ export function mount(element, data, { ask = () => {}, step: begin = data.count 
       frame.samples = samples;
       if (track === state.track) show();
     });
-    await Promise.all([pictured, sounded]);
+    const done = await Promise.allSettled([pictured, sounded]);
+    const failed = done.find((one) => one.status === "rejected");
+    if (failed) view.announce(`Step ${step + 1} cannot be shown or played here: ${failed.reason}`);
   }
 
   function choose(track) {
@@ -130,6 +117,8 @@ export function mount(element, data, { ask = () => {}, step: begin = data.count 
     show, choose, toggle, player,
     loop: () => { player.setLoop(!player.loop); return player.loop; },
     clear: () => select(null),
+    picture: stage.file,
+    sound: async () => player.samples && wav(cut(player.samples, data.rate, player.region), data.rate),
     state, last,
   });
   stage.bind({ seek: (seconds) => player.seek(seconds), select, focus: () => view.slider.focus({ preventScroll: true }), position: () => player.position() });

@@ -1,6 +1,6 @@
 // Chapter 1 of the scrubber: sound. Decoding, band filtering and playing, with one AudioContext.
-// The chapters sound.js, chart.js and scrubber.js are joined by itskit.scrub.module() into one
-// ES module; none imports another, so nothing has to be built.
+// All chapters are joined into one ES module by module() in itskit/export/scrub.py; none imports
+// another, so nothing has to be built.
 
 const GLIDE = 0.018; // s, time constant of every crossfade: a few tens of ms from end to end
 const LEAD = 0.012; // s between scheduling a voice and hearing it, so that its offset is exact
@@ -110,6 +110,21 @@ export function createDecoder({ rate, seconds, probe }) {
     samples.set(raw.subarray(start, start + samples.length - Math.max(0, -late)), Math.max(0, -late));
     return samples;
   };
+}
+
+/** The WAV file (16 bit, mono) of samples. */
+export function wav(samples, rate) {
+  const view = new DataView(new ArrayBuffer(44 + 2 * samples.length));
+  const put = (at, text) => [...text].forEach((c, i) => view.setUint8(at + i, c.charCodeAt(0)));
+  put(0, "RIFF");
+  view.setUint32(4, 36 + 2 * samples.length, true);
+  put(8, "WAVEfmt ");
+  [[16, 16, 4], [20, 1, 2], [22, 1, 2], [24, rate, 4], [28, 2 * rate, 4], [32, 2, 2], [34, 16, 2]].forEach(
+    ([at, value, bytes]) => (bytes === 4 ? view.setUint32(at, value, true) : view.setUint16(at, value, true)));
+  put(36, "data");
+  view.setUint32(40, 2 * samples.length, true);
+  samples.forEach((v, i) => view.setInt16(44 + 2 * i, Math.max(-1, Math.min(1, v)) * 32767, true));
+  return new Blob([view], { type: "audio/wav" });
 }
 
 /** Plays one sound after another at one running position.

@@ -166,6 +166,8 @@ export function createStage(data) {
     bind: (actions) => (on = actions),
     /** Draws a picture; one call, no layout, well under a millisecond. */
     paint: (bitmap) => ink.drawImage(bitmap, 0, 0, width, height),
+    /** The picture as a PNG file. */
+    file: () => new Promise((done) => canvas.toBlob(done, "image/png")),
     select(next) {
       if (!next) return place(null);
       place({ x0: next.from / data.seconds, x1: next.to / data.seconds, y0: axis.where(next.high), y1: axis.where(next.low) });

@@ -57,13 +57,23 @@ function createFooter(data) {
   const list = make("dl");
   for (const [name, value] of Object.entries(data.recipe || {})) {
     if (value === null || value === undefined || value === "") continue;
-    const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+    const whole = typeof value === "object" ? JSON.stringify(value) : String(value);
+    const text = whole.length > 600 ? `${whole.slice(0, 600)} …` : whole; // a map of weights is long
     list.append(make("dt", { text: name.replaceAll("_", " ") }), make("dd", { dir: "auto", text }));
   }
   const keys = "← → step · space play · Home End first and last · 1–" + data.tracks.length + " tracks · L repeat · Esc whole sound · drag on the picture to hear only that part";
   return make("footer", { class: "its-footer" },
     make("details", {}, make("summary", { text: "How it was made" }), list),
-    make("details", {}, make("summary", { text: "Keys" }), make("p", { text: keys })));
+    make("details", {}, make("summary", { text: "Keys" }), make("p", { text: keys })),
+    make("button", { type: "button", "data-save": "picture", text: "Save picture", title: "The picture of this step as PNG" }),
+    make("button", { type: "button", "data-save": "sound", text: "Save sound", title: "What plays now, the region if there is one, as WAV" }));
+}
+
+/** Hands a file to the person; its name is made of plain letters only. */
+function download(blob, name) {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
 /** Builds the whole; `tell`, `playing`, … write state into it, `bind` connects the actions. */
@@ -85,6 +95,11 @@ export function buildView(data, stage) {
     controls.loop.addEventListener("click", loop);
     controls.volume.addEventListener("input", () => on.player.setVolume(Number(controls.volume.value)));
     for (const button of controls.tracks.children) button.addEventListener("click", () => on.choose(button.dataset.track));
+    for (const [kind, suffix] of [["picture", "png"], ["sound", "wav"]])
+      root.querySelector(`[data-save=${kind}]`).addEventListener("click", async () => {
+        const file = await on[kind]();
+        if (file) download(file, `${data.name}-step-${on.state.step + 1}-${on.state.track}.${suffix}`);
+      });
     bindPlot(on);
     root.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
