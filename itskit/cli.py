@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     seeds.add_argument("--seeds", type=_seeds, metavar="1,2,3", help="one result for each")
     for flag, keyword, kind, text in SETTINGS:
         compose.add_argument(flag, dest=keyword, type=kind, metavar=kind.__name__, help=text)
-    compose.add_argument("--pair", default="pocket", help="pocket, or a folder of weights (pocket)")
+    compose.add_argument("--pair", default="pocket", help="pocket, paper or a folder (pocket)")
     compose.set_defaults(run=_compose)
 
     again = commands.add_parser("again", parents=[common], help="make a result from its recipe")
@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--no-page", action="store_true", help="no HTML page")
 
     info = commands.add_parser("info", parents=[common], help="versions, weights, licences")
-    info.add_argument("--pair", default="pocket", help="pocket, or a folder of weights (pocket)")
+    info.add_argument("--pair", default="pocket", help="pocket, paper or a folder (pocket)")
     info.set_defaults(run=_info)
     return parser
 
@@ -229,7 +229,9 @@ def _version(package: str) -> str:
 
 
 def _licence(pair_name: str) -> str:
-    weights = "CC-BY-SA-4.0" if pair_name == "pocket" else "as their authors say"
+    weights = (
+        "CC-BY-SA-4.0 (text encoder Apache-2.0)" if pair_name == "pocket" else "see their authors"
+    )
     return f"code MIT, weights {weights}"
 
 

@@ -251,3 +251,14 @@ def test_version_needs_no_torch():
         [sys.executable, "-m", "itskit", "--version"], capture_output=True, text=True, check=True
     )
     assert shown.stdout.strip() == f"itskit {itskit.__version__}"
+
+
+@pytest.mark.slow
+def test_the_shipped_pair_composes_in_a_fresh_process(tmp_path):
+    command = [sys.executable, "-m", "itskit", "compose", *WORDS, "--seed", "7", *QUICK]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with Image.open(one_file(tmp_path / "out", ".png")) as image:
+        assert image.size == (512, 128)
+        assert np.asarray(image.convert("L")).std() > 5  # something is drawn
+    assert soundfile.info(one_file(tmp_path / "out", ".wav")).duration == pytest.approx(5.12)
