@@ -22,6 +22,8 @@ from pathlib import Path
 
 import torch
 
+from . import assemble
+
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
@@ -47,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--split", choices=("validation", "test"), default="validation")
     top.add_argument("--seeds", type=int, default=8, help="results for each prompt in `evaluate`")
     top.add_argument("--judges", action="store_true", help="ask the independent judges too")
+    assemble.add_arguments(top)
     top.add_argument("--quick", action="store_true", help="few prompts, to try `evaluate` out")
     return top
 
@@ -58,12 +61,6 @@ def run_stage(name):
         getattr(stages, name)(args)
 
     return run
-
-
-def run_data(args):
-    from .assemble import main
-
-    main(args)
 
 
 def run_evaluate(args):
@@ -79,7 +76,7 @@ def run_card(args):
 
 
 COMMANDS = {
-    "data": run_data,
+    "data": assemble.main,
     "evaluate": run_evaluate,
     "card": run_card,
     **{

@@ -31,6 +31,17 @@ def split_of(group: str) -> str:
     return "test" if number < 0.10 else "validation" if number < 0.15 else "train"
 
 
+def in_set(root, name) -> Path:
+    """A file of the set; FileNotFoundError says how to get one."""
+    path = Path(root) / name
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} is missing: --data must name a folder with a training set; "
+            "`python -m itskit.training data --help` says how one is assembled"
+        )
+    return path
+
+
 def read_jsonl(path) -> list[dict]:
     with open(path, encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
@@ -41,9 +52,8 @@ def read_pictures(root) -> tuple[np.ndarray, list[dict]]:
 
     The split is by concept and family of sources: nearly equal drawings stay together.
     """
-    root = Path(root)
-    images = np.load(root / "pictures_128.npz")["images"]
-    records = read_jsonl(root / "pictures.jsonl")
+    images = np.load(in_set(root, "pictures_128.npz"))["images"]
+    records = read_jsonl(in_set(root, "pictures.jsonl"))
     for record in records:
         family = next((f for f in FAMILIES if f in record["source"]), record["source"])
         record["split"] = split_of(f"{record['concept']}|{family}")
@@ -56,12 +66,11 @@ def read_sounds(root, part="train") -> list[dict]:
     A class of fewer than four recordings has nothing to spare: it is trained on whole, and only
     the foreign `sounds_eval` measures it.
     """
-    root = Path(root)
-    records = read_jsonl(root / f"sounds_{part}.jsonl")
+    records = read_jsonl(in_set(root, f"sounds_{part}.jsonl"))
     recordings: dict[str, set] = {}
     for record in records:
         recordings.setdefault(record["class"], set()).add(record["rec"])
-    with tarfile.open(root / f"sounds_{part}.tar") as tar:
+    with tarfile.open(in_set(root, f"sounds_{part}.tar")) as tar:
         for record in records:
             few = len(recordings[record["class"]]) < 4
             split = "train" if few else split_of(record["rec"])

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ..compose import compose
 from ..models import pocket
-from ..models.pocket.weights import FOLDER
+from ..models.pocket.weights import FOLDER, weights_hash
 from .canvas import fill_with_sound, place_drawing
 from .data import mel_pictures, read_pictures, read_sounds
 from .words import UNSEEN_PICTURES, UNSEEN_SOUNDS, pairs, picture_prompt, sound_prompt
@@ -108,13 +108,13 @@ def _judges(pair, chosen):
     concepts, words = [p for p, _, _ in chosen], [w for _, _, w in chosen]
 
     def see(canvases, k):
-        found = [eye.probabilities(c[0].numpy()) for c in canvases]
-        return np.array([named(p, eye.labels, concepts, encode).best == k for p in found])
+        found = np.stack([eye.probabilities(c[0].numpy()) for c in canvases])
+        return np.array(named(found, eye.labels, concepts, encode).rank(concepts[k])) == 1
 
     def hear(canvases, k):
         sounds = [pair.sound.render(c) for c in canvases]
-        found = [ear.probabilities(s.samples, s.rate) for s in sounds]
-        return np.array([named(p, ear.labels, words, encode).best == k for p in found])
+        found = np.stack([ear.probabilities(s.samples, s.rate) for s in sounds])
+        return np.array(named(found, ear.labels, words, encode).rank(words[k])) == 1
 
     return {"image judge": see, "sound judge": hear}
 
@@ -189,7 +189,14 @@ def main(args):
         numbers |= real_material(folder, args.data, split=args.split)
     for name, (mean, half, *_) in numbers.items():
         print(f"{name:42s} {mean:6.1%} ± {half:.1%}")
-    report = {"split": args.split, "seeds": args.seeds, "numbers": numbers}
+    report = {
+        "split": args.split,
+        "prompts": len(pairs(args.split)),
+        "seeds": args.seeds,
+        "weights": weights_hash(folder),
+        "settings": pocket.DEFAULTS,
+        "numbers": numbers,
+    }
     (args.work / f"evaluation_{args.split}.json").write_text(json.dumps(report, indent=1) + "\n")
     contact_sheet(sheet, args.work / f"contact_{args.split}.png")
     print(f"wrote {args.work}/evaluation_{args.split}.json and contact_{args.split}.png")

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 def worn(rng, latents, others):
     """As generated latents are: a little noisy, mixed with a trace of the other modality."""
-    share = torch.from_numpy(rng.uniform(-0.4, 0.5, len(latents))).clamp(min=0).float()
+    share = torch.from_numpy(rng.uniform(-0.5, 0.4, len(latents))).clamp(min=0).float()
     share = share[:, None, None, None]
     noise = torch.randn_like(latents) * float(rng.uniform(0, 0.3))
     return (1 - share) * latents + share * others + noise

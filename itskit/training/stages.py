@@ -142,7 +142,7 @@ def scorers(args):
             columns=16 * (args.batch or 96), narrow=narrow, seed=args.seed,
         )  # fmt: skip
         out = args.work / f"{name}_scorer.safetensors"
-        train(net, loss, out, budget=budget(args), peak=args.learning_rate or 2e-3)
+        train(net, loss, out, budget=budget(args), peak=args.learning_rate or 3e-3)
 
 
 def pack(args):
@@ -156,6 +156,10 @@ def pack(args):
             continue
         entry = save_weights(load_file(file), folder / file.name, bits=bits, trained=_trained(file))
         print(f"{file.name}: {entry['parameters'] / 1e6:.1f} M, {entry['bytes'] / 1e6:.1f} MB")
+    if not (folder / "text_encoder.safetensors").exists():
+        shutil.copyfile(FOLDER / "tokenizer.json", folder / "tokenizer.json")
+        state = read_weights(FOLDER, "text_encoder.safetensors")
+        save_weights(state, folder / "text_encoder.safetensors", trained="as shipped")
 
 
 def _trained(file) -> str:

@@ -82,8 +82,8 @@ def load(folder=FOLDER, name="pocket") -> Pair:
 
 
 def load_scorers(folder=FOLDER) -> dict[str, Scorer]:
-    """{"image": …, "sound": …}: each maps latents (B, 4, h, w) to unit vectors (B, 384) in the space
-    of the prompts' sentences, row 0 of `encode_prompt`."""
+    """{"image": …, "sound": …}: each maps latents (B, 4, h, w) to unit vectors (B, 384) among the
+    prompts' sentences, row 0 of `encode_prompt`."""
     files = {name: f"{name}_scorer.safetensors" for name in ("image", "sound")}
     return {name: _network(Scorer(), Path(folder), file) for name, file in files.items()}
 

@@ -1,0 +1,154 @@
+"""The shipped pair: its files, its networks' laws, and what it says when something is wrong."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import itskit
+from itskit import spectrogram
+from itskit.modality import Sound
+from itskit.models import pocket
+from itskit.models.pocket.networks import Autoencoder
+from itskit.models.pocket.weights import FOLDER, dequantise, quantise
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return itskit.load_pair("pocket")
+
+
+@pytest.fixture
+def copy(tmp_path):
+    return shutil.copytree(FOLDER, tmp_path / "weights")
+
+
+def test_int8_rows_are_off_by_at_most_half_a_step():
+    weights = torch.randn(32, 16, 3, 3) * torch.logspace(-3, 1, 32)[:, None, None, None]
+    back = dequantise(quantise({"conv.weight": weights}))["conv.weight"]
+    step = weights.abs().amax((1, 2, 3)) / 127
+    assert ((back - weights).abs().amax((1, 2, 3)) <= step / 2 * 1.001).all()
+
+
+def test_small_tensors_and_integers_are_kept():
+    state = {"bias": torch.linspace(-1, 1, 9), "count": torch.tensor(7)}
+    back = dequantise(quantise(state))
+    assert torch.allclose(back["bias"], state["bias"], atol=1e-3)
+    assert back["count"] == 7
+
+
+def test_all_weights_together_stay_below_64_mb():
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 64e6
+
+
+def test_a_changed_byte_is_noticed(copy):
+    path = copy / "vae.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="SHA-256"):
+        itskit.load_pair(copy)
+
+
+def test_a_missing_file_is_named(copy):
+    (copy / "sound_unet.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match=r"sound_unet\.safetensors"):
+        itskit.load_pair(copy)
+
+
+def test_an_unknown_pair_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="pocket"):
+        itskit.load_pair(tmp_path)
+
+
+def test_the_hash_of_the_pair_follows_from_its_files(copy, pair):
+    manifest = json.loads((copy / "weights.json").read_text())
+    assert itskit.load_pair(copy).weights_hash == pair.weights_hash
+    manifest["vae.safetensors"]["sha256"] = "0" * 64
+    (copy / "weights.json").write_text(json.dumps(manifest))
+    assert pocket.weights_hash(copy) != pair.weights_hash
+
+
+def test_black_is_zero_and_zero_is_black(pair):
+    for width in (128, 512, 1024):
+        latent = pair.image.encode(torch.zeros(1, 1, 128, width))
+        assert latent.shape == (1, 4, 16, width // 8)
+        assert latent.abs().max() < 0.02  # the shift is stored in half precision
+    assert pair.image.decode(torch.zeros(1, 4, 16, 64)).max() < 0.02
+
+
+def test_a_wide_picture_is_coded_as_its_parts_are():
+    torch.manual_seed(0)
+    net = Autoencoder().eval()
+    picture = torch.rand(1, 1, 128, 512)
+    with torch.no_grad():
+        whole, part = net.encode(picture), net.encode(picture[..., 128:384])
+    assert torch.allclose(whole[..., 20:44], part[..., 4:28], atol=1e-5)
+
+
+def test_drawings_survive_the_autoencoder(pair):
+    square = np.zeros((128, 256), np.uint8)
+    square[32:96, 64:192] = 255
+    picture = pocket.analyse_picture(Image.fromarray(square))
+    back = pair.image.decode(pair.image.encode(picture))
+    assert (back - picture).abs().mean() < 0.05
+
+
+def test_the_two_modalities_share_the_autoencoder(pair):
+    latent = torch.randn(1, 4, 16, 32, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(pair.image.decode(latent), pair.sound.decode(latent))
+
+
+def test_text_is_one_tensor_with_the_sentence_first(pair):
+    dog, hound, bell = (
+        pair.image.encode_prompt(text) for text in ("a dog barking", "a hound", "a church bell")
+    )
+    assert dog.shape == (1, 24, 384)
+    sentence = [torch.nn.functional.normalize(x[0, 0], dim=0) for x in (dog, hound, bell)]
+    assert sentence[0].norm() == pytest.approx(1, abs=1e-5)
+    assert sentence[0] @ sentence[1] > sentence[0] @ sentence[2]
+    assert not dog[0, 10:].any()  # a short prompt ends in zeros
+
+
+def test_sentences_are_those_of_the_original_encoder(pair):
+    # golden cosines of all-MiniLM-L6-v2 in float32
+    texts = ["a dog barking", "a hound", "a cat", "church bells ringing", "castle bell"]
+    rows = torch.cat([pair.image.encode_prompt(text)[:, 0] for text in texts])
+    cosines = torch.nn.functional.normalize(rows, dim=1) @ rows.T / 384**0.5
+    expected = {(0, 1): 0.50, (0, 2): 0.35, (0, 3): 0.23, (1, 2): 0.37, (3, 4): 0.57}
+    for (i, j), value in expected.items():
+        assert float(cosines[i, j]) == pytest.approx(value, abs=0.03)
+
+
+def test_noise_is_derived_from_the_predicted_v(pair):
+    """eps and clean from v agree: x = sqrt(a)·clean + sqrt(1−a)·eps, v = sqrt(a)·eps − …·clean."""
+    text = pair.sound.encode_prompt("rain").expand(2, -1, -1)
+    x = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(1))
+    a = pair.sound.alpha_bar[400]
+    eps = pair.sound.predict_noise(x, 400, text)
+    clean = (x - (1 - a).sqrt() * eps) / a.sqrt()
+    net = pocket._network(pocket.text_unet(), FOLDER, "sound_unet.safetensors")
+    v = pocket.predict_v(net, x, torch.full((2,), 400), text)
+    assert torch.allclose(a.sqrt() * eps - (1 - a).sqrt() * clean, v, atol=1e-4)
+
+
+def test_scorers_answer_with_unit_vectors_for_any_width():
+    for scorer in pocket.load_scorers().values():
+        for width in (16, 64, 100):
+            out = scorer(torch.randn(2, 4, 16, width))
+            assert out.shape == (2, 384)
+            assert torch.allclose(out.norm(dim=1), torch.ones(2), atol=1e-5)
+
+
+def test_one_recording_becomes_a_canvas_at_any_rate():
+    rate = 22050
+    tone = np.sin(2 * np.pi * 1000 * np.arange(2 * rate) / rate).astype(np.float32)
+    picture = pocket.analyse_sound(Sound(tone, rate))
+    assert picture.shape[:3] == (1, 1, 128)
+    assert picture.shape[3] % 32 == 0
+    loudest = picture[0, 0].mean(1).argmax().item()
+    frequencies = spectrogram.row_frequencies()
+    assert frequencies[loudest] == pytest.approx(1000, rel=0.05)

@@ -1,0 +1,190 @@
+"""Training on a set of a few drawings and tones: every stage runs, resumes, and does its sum."""
+
+import io
+import json
+import tarfile
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+import itskit
+from itskit.models.pocket.networks import Autoencoder
+from itskit.schedule import stable_diffusion_alpha_bar
+from itskit.training import bank, canvas, data, loop, unet, vae
+from itskit.training.__main__ import main
+
+CONCEPTS, CLASSES = ("castle", "bell", "dog"), ("rain", "church_bell")
+
+
+def write_pictures(root, rng):
+    images, records = [], []
+    for k in range(60):
+        image = np.zeros((128, 128), np.uint8)
+        top, left = rng.integers(8, 40, 2)
+        image[top : top + 60, left : left + 30 + 10 * (k % 3)] = 220
+        images.append(image)
+        concept = CONCEPTS[k % 3]
+        records.append(
+            {"concept": concept, "source": f"set-{k}", "sounding": True, "licence": "MIT"}
+        )
+    np.savez(root / "pictures_128.npz", images=np.stack(images))
+    lines = "\n".join(json.dumps(r) for r in records)
+    (root / "pictures.jsonl").write_text(lines)
+
+
+def write_sounds(root, rng):
+    records = []
+    with tarfile.open(root / "sounds_train.tar", "w") as tar:
+        for k in range(12):
+            y = np.sin(2 * np.pi * (200 + 90 * k) * np.arange(12000) / 16000) * 0.1
+            file = io.BytesIO()
+            soundfile.write(file, y + 0.01 * rng.standard_normal(12000), 16000, format="OGG")
+            info = tarfile.TarInfo(f"{k}.ogg")
+            info.size = file.tell()
+            file.seek(0)
+            tar.addfile(info, file)
+            records.append(
+                {"file": f"{k}.ogg", "class": CLASSES[k % 2], "rec": f"take {k}", "kind": "real",
+                 "captions": ["a sound"], "keywords": ["tone"]}
+            )  # fmt: skip
+    (root / "sounds_train.jsonl").write_text("\n".join(json.dumps(r) for r in records))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root, work = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("work")
+    rng = np.random.default_rng(0)
+    write_pictures(root, rng)
+    write_sounds(root, rng)
+    return ["--data", str(root), "--work", str(work), "--device", "cpu"], work
+
+
+@pytest.mark.slow
+def test_every_stage_makes_a_pair_that_composes(folders, tmp_path):
+    args, work = folders
+    main(["prepare", *args])
+    main(["vae", *args, "--steps", "2", "--batch", "4"])
+    main(["bank", *args, "--variants", "2"])
+    for stage in ("image", "sound"):
+        main([stage, *args, "--steps", "50", "--batch", "1"])
+    main(["image", *args, "--steps", "100", "--batch", "1"])  # goes on where it stopped
+    main(["scorers", *args, "--steps", "2", "--batch", "4"])
+    main(["pack", *args, "--weights", str(tmp_path / "pair")])
+
+    steps = [json.loads(x)["step"] for x in (work / "image_unet.log").read_text().splitlines()]
+    assert steps == [50, 100]
+    pair = itskit.load_pair(tmp_path / "pair")
+    result = itskit.compose(pair, "a castle", "rain", num_inference_steps=2, progress=False)
+    assert result.latent.isfinite().all()
+    assert pair.image.decode(torch.zeros(1, 4, 16, 16)).shape == (1, 1, 128, 128)
+
+
+def test_a_missing_stage_or_set_is_named(folders, tmp_path):
+    args, _ = folders
+    with pytest.raises(FileNotFoundError, match="prepare"):
+        main(["vae", *args[:2], "--work", str(tmp_path), "--steps", "1"])
+    with pytest.raises(FileNotFoundError, match="training set"):
+        main(["prepare", "--data", str(tmp_path), "--work", str(tmp_path)])
+
+
+def test_a_tenth_is_held_out_and_groups_stay_together():
+    splits = [data.split_of(f"castle|{k}") for k in range(4000)]
+    assert splits.count("test") / 4000 == pytest.approx(0.10, abs=0.015)
+    assert splits.count("validation") / 4000 == pytest.approx(0.05, abs=0.012)
+    assert splits == [data.split_of(f"castle|{k}") for k in range(4000)]
+
+
+def test_drawings_of_one_family_share_a_split(folders, tmp_path):
+    write_pictures(tmp_path, np.random.default_rng(0))
+    records = data.read_jsonl(tmp_path / "pictures.jsonl")
+    for k, record in enumerate(records):
+        record["source"] = f"npm:@set/noto-{k}@1.0"
+    (tmp_path / "pictures.jsonl").write_text("\n".join(json.dumps(r) for r in records))
+    _, records = data.read_pictures(tmp_path)
+    for concept in CONCEPTS:
+        assert len({r["split"] for r in records if r["concept"] == concept}) == 1
+
+
+@pytest.mark.parametrize("frames", [12, 90, 300, 512, 900])
+def test_a_sound_of_any_length_fills_the_canvas(frames):
+    mel = np.full((128, frames), 200, np.uint8)
+    out = canvas.fill_with_sound(np.random.default_rng(1), mel)
+    assert out.shape == (128, 512)
+    assert out.min() >= 0
+    assert out.max() <= 1
+    quarters = out.reshape(128, 4, 128).mean((0, 2))
+    assert (quarters > 0.05).all()
+
+
+def test_a_placed_drawing_keeps_its_shape():
+    image = np.zeros((128, 128), np.uint8)
+    image[10:110, 40:90] = 255  # twice as high as wide
+    out = canvas.place_drawing(np.random.default_rng(3), image) > 0.2
+    height, width = np.ptp(np.nonzero(out.any(1))) + 1, np.ptp(np.nonzero(out.any(0))) + 1
+    assert height / width == pytest.approx(2, rel=0.05)
+
+
+def test_placing_latents_is_placing_pictures():
+    """A row of coded tiles is the code of the row, away from the seams."""
+    torch.manual_seed(0)
+    net = Autoencoder()
+    vae.normalise_latents(
+        net, np.full((1, 128, 128), 90, np.uint8), [[np.zeros((128, 90), np.uint8)]]
+    )
+    tile = np.zeros((128, 128), np.float32)
+    tile[40:90, 48:80] = 1
+    with torch.no_grad():
+        coded = net.encode(torch.from_numpy(tile)[None, None])
+        row = bank.row_of_tiles(np.random.default_rng(0), coded, torch.tensor([[0, 16]]), 64)
+    filled = (row.abs() > 1e-4).any(0).any(0).nonzero().flatten()
+    first = int(filled[0]) * 8
+    wide = np.zeros((128, 512), np.float32)
+    offset = first - int((coded[0].abs() > 1e-4).any(0).any(0).nonzero()[0]) * 8
+    wide[:, offset : offset + 128] = tile
+    with torch.no_grad():
+        whole = net.encode(torch.from_numpy(wide)[None, None])[0]
+    columns = slice(offset // 8 + 4, offset // 8 + 12)  # where no neighbour reaches
+    assert torch.allclose(row[..., columns], whole[..., columns], atol=1e-4)
+
+
+def test_the_true_v_has_no_loss_and_others_have_theirs():
+    latents = torch.randn(64, 4, 4, 4)
+    table = stable_diffusion_alpha_bar()
+
+    def oracle(noisy, t, _):
+        a = table[t][:, None, None, None]
+        noise = (noisy - a.sqrt() * latents) / (1 - a).sqrt()
+        return a.sqrt() * noise - (1 - a).sqrt() * latents
+
+    assert unet.v_loss(oracle, latents, None, table)[0] < 1e-6
+    loss, error = unet.v_loss(lambda *x: oracle(*x) + 0.5, latents, None, table)
+    assert float(error) == pytest.approx(0.25, rel=1e-3)
+    assert float(loss) == pytest.approx(0.25, rel=1e-3)  # weights are normalised
+
+
+def test_the_average_follows_its_recurrence():
+    net = torch.nn.Linear(1, 1, bias=False)
+    average = loop.Average(net, decay=0.9)
+    expected = float(net.weight.detach())
+    for k in range(1, 200):
+        with torch.no_grad():
+            net.weight.fill_(float(k))
+        average.update(net)
+        decay = min(0.9, (1 + k) / (10 + k))
+        expected = decay * expected + (1 - decay) * k
+    assert float(average.state["weight"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_learning_rate_rises_stays_and_falls():
+    assert loop.learning_rate(0.0, 0, 1.0) == pytest.approx(0.01)
+    assert loop.learning_rate(0.2, 500, 1.0) == 1.0
+    assert loop.learning_rate(0.7, 500, 1.0) == pytest.approx(0.51)
+    assert loop.learning_rate(1.0, 500, 1.0) == pytest.approx(0.02)
+
+
+def test_a_budget_ends_with_whichever_comes_first():
+    budget = loop.Budget(steps=10, minutes=60)
+    assert budget.progress(5) == 0.5
+    assert loop.Budget(steps=1000, minutes=1, spent=0.5).progress(1) == pytest.approx(0.5, abs=0.01)
