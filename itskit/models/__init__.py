@@ -11,15 +11,27 @@ def load_pair(name: str | Path = "pocket", **options) -> Pair:
     """A pair of diffusion models over one latent.
 
     "pocket" is the small pair that ships with itskit; a folder with a `weights.json` is one that
-    `python -m itskit.training` made. Raises ValueError for a name that is neither, and
-    FileNotFoundError or ValueError if its weights are missing or damaged.
+    `python -m itskit.training` made. "paper" is Stable Diffusion 1.5 with Auffusion, downloaded
+    when first used (about 5 GB); `image` and `sound` name other repositories or folders, the other
+    options are those of `models.paper.load`: device, dtype, memory, compile. `models.registry`
+    lists what else has a name.
+
+    Raises ValueError for a name that is none of these; FileNotFoundError, ValueError,
+    PermissionError, ConnectionError or MemoryError if weights are missing, damaged, gated, out of
+    reach or too large.
     """
     if name == "pocket" or (Path(name) / "weights.json").exists():
         from . import pocket
 
         folder = pocket.FOLDER if name == "pocket" else Path(name)
         return pocket.load(folder, name=str(name), **options)
+    from . import registry
+
+    if str(name) in registry.PAIRS:
+        return registry.load(str(name), **options)
+    known = ", ".join(f'"{known}"' for known in ("pocket", *registry.PAIRS))
     raise ValueError(
-        f'unknown pair {str(name)!r}: expected "pocket", or a folder of pocket weights with a '
-        "weights.json"
+        f"unknown pair {str(name)!r}: expected one of {known}, or a folder of pocket weights with "
+        "a weights.json; folders of Stable Diffusion's layout are loaded by "
+        'load_pair("paper", image=folder, sound=folder)'
     )

@@ -1,0 +1,65 @@
+"""Riffusion's pictures of sound: dark on white, 512 rows up to 10 kHz, a column for every 10 ms.
+
+Riffusion (Forsgren & Martiros 2022) is a fine-tune of Stable Diffusion 1.5 on pictures whose
+darkness is the fourth root of the mel amplitude, relative to the loudest. There is no vocoder: the
+phase is found by Griffin-Lim (1984; momentum after Perraudin et al. 2013).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..modality import Sound
+from .paper import Voice
+
+SR, HOP, WINDOW, N_FFT = 44100, 441, 4410, 17640  # 10 ms, 100 ms, 400 ms
+ROWS, TOP_HZ, POWER = 512, 10000, 0.25
+
+
+def voice(folder: Path) -> Voice:
+    """The voice of a Riffusion folder, which holds nothing but Stable Diffusion's parts."""
+    return Voice(render, analyse, ROWS, ROWS)
+
+
+@cache
+def _filters() -> np.ndarray:
+    """Triangles of height 1 on the HTK mel scale, (512, bins), lowest first."""
+    import librosa
+
+    return librosa.filters.mel(
+        sr=SR, n_fft=N_FFT, n_mels=ROWS, fmin=0, fmax=TOP_HZ, htk=True, norm=None
+    )
+
+
+def render(picture: Tensor, rounds: int = 32, seed: int = 0) -> Sound:
+    """A picture (1 or 3, 512, W) -> W / 100 s of sound at 44.1 kHz, its peak at 0.95."""
+    import librosa
+
+    dark = 1 - picture.float().cpu().mean(0).flip(0).clamp(0, 1).numpy()  # (512, W), lowest first
+    wanted, filters = dark ** (1 / POWER), _filters()
+    S = filters.T @ wanted  # (bins, W)
+    covered = filters.sum(0)[:, None] + 1e-8
+    for _ in range(8):  # multiplicative updates (Lee & Seung 2001), as in `spectrogram.reconstruct`
+        S *= filters.T @ (wanted / (filters @ S + 1e-8)) / covered
+    options = {"n_fft": N_FFT, "hop_length": HOP, "win_length": WINDOW, "random_state": seed}
+    y = librosa.griffinlim(S, n_iter=rounds, length=HOP * dark.shape[1], **options)
+    return Sound(y * (0.95 / max(1e-6, np.abs(y).max())), SR)
+
+
+def analyse(what, multiple: int = 64) -> Tensor:
+    """A Sound, or samples at 44.1 kHz -> (1, 1, 512, W), W a multiple of `multiple` pixels."""
+    import librosa
+
+    y, rate = (what.samples, what.rate) if isinstance(what, Sound) else (np.asarray(what), SR)
+    y = librosa.resample(y.astype(np.float32), orig_sr=rate, target_sr=SR)
+    columns = max(1, round(len(y) / HOP / multiple)) * multiple
+    y = np.pad(y, (0, max(0, columns * HOP - len(y))))[: columns * HOP]
+    S = np.abs(librosa.stft(y, n_fft=N_FFT, hop_length=HOP, win_length=WINDOW))[:, :columns]
+    amplitudes = _filters() @ S  # (512, W), lowest first
+    dark = (amplitudes / max(1e-6, float(amplitudes.max()))) ** POWER
+    return torch.from_numpy(1 - dark[::-1].copy()).float()[None, None]

@@ -1,0 +1,248 @@
+"""Stable Diffusion's parts as the core's callables.
+
+Notation: B items, C latent channels, (H, W) pixels, (h, w) = (H/8, W/8) latent cells, L = 77 tokens
+of width D. Latents, prompts and pictures cross this border as float32 on the CPU, whatever the
+networks compute in and wherever they lie.
+
+"High-Resolution Image Synthesis with Latent Diffusion Models", Rombach et al. 2022.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from ..modality import Modality, Picture
+from .hub import read_weights, weights_file
+from .stage import Stage
+
+# What diffusers called the projections of attention in a VAE before 2023; Stable Diffusion's own
+# files are of that time.
+OLD_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+
+
+# --- reading a folder ---------------------------------------------------------------------------
+
+
+def load_network(kind, folder: Path, part: str, dtype: torch.dtype) -> nn.Module:
+    """A diffusers network of class `kind` from `folder / part`, in `dtype`.
+
+    It is made without memory and given the file's tensors, so that nothing lies in memory twice.
+    Raises ValueError if the file is damaged or holds another network.
+    """
+    config = kind.load_config(folder / part)
+    path = weights_file(folder, part, dtype != torch.float32)
+    if config.get("_class_name", kind.__name__) != kind.__name__:
+        raise ValueError(
+            f"{folder / part} holds a {config['_class_name']}: expected a {kind.__name__}"
+        )
+    weights = {_new_name(name): value.to(dtype) for name, value in read_weights(path).items()}
+    with torch.device("meta"):
+        network = kind.from_config(config)
+    try:
+        lacks = network.load_state_dict(weights, strict=False, assign=True).missing_keys
+    except RuntimeError as error:  # it has a line for each size that differs
+        lacks = [line.strip() for line in str(error).splitlines()[1:]]
+    if lacks:
+        raise ValueError(
+            f"{path} does not fit {folder / part / 'config.json'}: {lacks[0]}, and "
+            f"{len(lacks) - 1} more; expected both files of one repository"
+        )
+    return network.eval().requires_grad_(False)
+
+
+def _new_name(name: str) -> str:
+    head, _, last = name.rpartition(".")
+    where, _, layer = head.rpartition(".")
+    if ".attentions." in name and layer in OLD_NAMES:
+        return f"{where}.{OLD_NAMES[layer]}.{last}"
+    return name
+
+
+def load_text(folder: Path, dtype: torch.dtype) -> tuple[nn.Module, object]:
+    """CLIP's text encoder and its tokenizer."""
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    path = weights_file(folder, "text_encoder", dtype != torch.float32)
+    options = {"use_safetensors": path.suffix == ".safetensors"}
+    if ".fp16." in path.name:
+        options["variant"] = "fp16"
+    try:
+        encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", **options)
+        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    except Exception as error:  # of any kind, for a file that is damaged
+        raise ValueError(
+            f"the text encoder in {folder} cannot be read ({type(error).__name__}: {error}): "
+            "expected CLIP's text_encoder/ and tokenizer/; copy or download them again"
+        ) from error
+    return encoder.to(dtype).eval().requires_grad_(False), tokenizer
+
+
+@dataclass(eq=False)
+class Parts:
+    """What a Stable Diffusion folder holds. `predicts` is "epsilon" or "v_prediction"."""
+
+    unet: nn.Module
+    vae: nn.Module
+    encoder: nn.Module
+    tokenizer: object
+    alpha_bar: Tensor  # (1000,)
+    predicts: str = "epsilon"
+
+
+def load_parts(folder: Path, dtype: torch.dtype) -> Parts:
+    """All parts of `folder`, on the CPU, in `dtype`.
+
+    Raises ValueError for what is damaged or does not fit.
+    """
+    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+
+    scheduler = DDIMScheduler.from_pretrained(folder / "scheduler")
+    predicts = scheduler.config.prediction_type
+    if predicts not in ("epsilon", "v_prediction"):
+        raise ValueError(f"{folder} predicts {predicts!r}: expected 'epsilon' or 'v_prediction'")
+    return Parts(
+        load_network(UNet2DConditionModel, folder, "unet", dtype),
+        load_network(AutoencoderKL, folder, "vae", dtype),
+        *load_text(folder, dtype),
+        scheduler.alphas_cumprod.float(),
+        predicts,
+    )
+
+
+def share(parts: Parts, other: Parts) -> Parts:
+    """`parts` with the networks of `other` wherever the weights are the same, to the bit."""
+    if _equal(parts.vae, other.vae) and _scale(parts.vae) == _scale(other.vae):
+        parts.vae = other.vae
+    same_words = parts.tokenizer.get_vocab() == other.tokenizer.get_vocab()
+    same_length = parts.tokenizer.model_max_length == other.tokenizer.model_max_length
+    if same_words and same_length and _equal(parts.encoder, other.encoder):
+        parts.encoder, parts.tokenizer = other.encoder, other.tokenizer
+    return parts
+
+
+def _equal(a: nn.Module, b: nn.Module) -> bool:
+    first, second = a.state_dict(), b.state_dict()
+    return first.keys() == second.keys() and all(
+        torch.equal(first[name], second[name]) for name in first
+    )
+
+
+def _scale(vae) -> float:
+    return vae.config.scaling_factor
+
+
+# --- the callables ------------------------------------------------------------------------------
+
+
+def text_encoding(encoder, tokenizer, stage: Stage):
+    """prompt -> (1, L, D); each prompt is encoded once."""
+    known: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def encode_prompt(text: str) -> Tensor:
+        if text not in known:
+            length = tokenizer.model_max_length
+            fit = {"padding": "max_length", "max_length": length, "truncation": True}
+            if (count := len(tokenizer(text, verbose=False).input_ids)) > length:
+                warnings.warn(
+                    f"the prompt has {count} tokens, of which {length} are read: "
+                    f"{text[:60]!r}…; shorten it",
+                    stacklevel=2,
+                )
+            ids = tokenizer(text, return_tensors="pt", **fit).input_ids  # (1, L)
+            states = stage(encoder)(ids.to(stage.device))[0]  # (1, L, D)
+            known[text] = states.float().cpu()
+        return known[text]
+
+    return encode_prompt
+
+
+def noise_prediction(parts: Parts, stage: Stage):
+    """(latent (N, C, h, w), t, prompt_embeds (N, L, D)) -> noise (N, C, h, w)."""
+    alpha_bar = parts.alpha_bar
+    every_t = torch.arange(len(alpha_bar), device=stage.device)
+
+    @torch.no_grad()
+    def predict_noise(latent: Tensor, t: int, prompt_embeds: Tensor) -> Tensor:
+        unet = stage.turn(parts.unet)
+        embeds = stage.bring(prompt_embeds)
+        answer = unet(stage.bring(latent), every_t[t], encoder_hidden_states=embeds).sample
+        answer = answer.to(latent)
+        if parts.predicts == "v_prediction":  # Salimans & Ho 2022, appendix D
+            return alpha_bar[t].sqrt() * answer + (1 - alpha_bar[t]).sqrt() * latent
+        return answer
+
+    return predict_noise
+
+
+def encoding(vae, stage: Stage):
+    """Picture (B, 1 or 3, H, W) in [0, 1] -> latent (B, C, h, w), the mean of the posterior.
+
+    Gradients flow back to the picture.
+    """
+
+    def encode(picture: Tensor) -> Tensor:
+        colours = picture.expand(-1, 3, -1, -1) * 2 - 1  # (B, 3, H, W)
+        posterior = stage(vae).encode(stage.bring(colours)).latent_dist
+        return posterior.mean.to(picture) * _scale(vae)
+
+    return encode
+
+
+def decoding(vae, stage: Stage):
+    """Latent (B, C, h, w) -> picture (B, 3, H, W) in [0, 1], one at a time to save memory."""
+
+    def decode(latent: Tensor) -> Tensor:
+        network = stage(vae)
+        decoded = [network.decode(stage.bring(z / _scale(vae))).sample for z in latent.split(1)]
+        return (torch.cat(decoded).to(latent) / 2 + 0.5).clamp(0, 1)
+
+    return decode
+
+
+def pixels_per_cell(vae) -> int:
+    return 2 ** (len(vae.config.block_out_channels) - 1)
+
+
+def modality(name: str, parts: Parts, stage: Stage, encode_prompt, height, width, **voice):
+    """The Modality of `parts` over a canvas of height × width pixels; `voice` holds `render` and
+    `analyse`."""
+    cell, channels = pixels_per_cell(parts.vae), parts.vae.config.latent_channels
+    return Modality(
+        name=name,
+        encode_prompt=encode_prompt,
+        predict_noise=noise_prediction(parts, stage),
+        encode=encoding(parts.vae, stage),
+        decode=decoding(parts.vae, stage),
+        alpha_bar=parts.alpha_bar,
+        latent_shape=(channels, height // cell, width // cell),
+        width_multiple=2 ** (len(parts.unet.config.block_out_channels) - 1),
+        vae_scale_factor=cell,
+        **voice,
+    )
+
+
+def render_picture(picture: Tensor) -> Picture:
+    """(1 or 3, H, W) in [0, 1] -> an RGB picture."""
+    pixels = (picture.expand(3, -1, -1) * 255).round().byte().permute(1, 2, 0)  # (H, W, 3)
+    return Picture(Image.fromarray(pixels.numpy()))
+
+
+def analyse_picture(what, height: int, multiple: int) -> Tensor:
+    """Any picture -> (1, 1, height, W) in [0, 1], grey, W a multiple of `multiple` pixels."""
+    image = getattr(what, "image", what)
+    if not isinstance(image, Image.Image):
+        array = np.asarray(image)
+        if array.dtype.kind == "f":
+            array = (array.clip(0, 1) * 255).round().astype(np.uint8)
+        image = Image.fromarray(array)
+    width = max(1, round(image.width * height / image.height / multiple)) * multiple
+    grey = image.convert("L").resize((width, height), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.asarray(grey, np.float32) / 255)[None, None]  # (1, 1, height, W)
