@@ -135,6 +135,16 @@ def test_noise_is_derived_from_the_predicted_v(pair):
     assert torch.allclose(a.sqrt() * eps - (1 - a).sqrt() * clean, v, atol=1e-4)
 
 
+def test_the_picture_model_looks_at_squares(pair):
+    text = pair.image.encode_prompt("a bell").expand(1, -1, -1)
+    x = torch.randn(1, 4, 16, 48, generator=torch.Generator().manual_seed(2))
+    whole = pair.image.predict_noise(x, 300, text)
+    for k in range(3):
+        square = slice(16 * k, 16 * k + 16)
+        alone = pair.image.predict_noise(x[..., square], 300, text)
+        assert torch.allclose(whole[..., square], alone, atol=1e-4)
+
+
 def test_scorers_answer_with_unit_vectors_for_any_width():
     for scorer in pocket.load_scorers().values():
         for width in (16, 64, 100):

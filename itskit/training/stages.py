@@ -97,16 +97,17 @@ def bank(args):
 def image(args):
     _, records = read_pictures(args.data)
     source = unet_training.Pictures(load_file(args.work / "image_train.safetensors"), records)
-    _train_unet(args, "image_unet", source, narrow=16)
+    # Squares alone: pocket.TILE says how they make a canvas.
+    _train_unet(args, "image_unet", source, narrow=16, wide=0.0)
 
 
 def sound(args):
     records = read_sounds(args.data)
     source = unet_training.Sounds(load_file(args.work / "sound_train.safetensors"), records)
-    _train_unet(args, "sound_unet", source, narrow=32)
+    _train_unet(args, "sound_unet", source, narrow=32, wide=0.75)
 
 
-def _train_unet(args, name, source, narrow):
+def _train_unet(args, name, source, **shape):
     torch.manual_seed(args.seed)
     net = text_unet().to(args.device)
     run = torch.compile(net) if args.compile else net
@@ -117,8 +118,8 @@ def _train_unet(args, name, source, narrow):
             return predict_v(run, latent, t, prompt_embeds).float()
 
     loss = unet_training.loss_function(
-        call, source, texts, narrow=narrow, columns=16 * (args.batch or 32),
-        device=args.device, seed=args.seed,
+        call, source, texts, columns=16 * (args.batch or 32),
+        device=args.device, seed=args.seed, **shape,
     )  # fmt: skip
     out = args.work / f"{name}.safetensors"
     train(net, loss, out, budget=budget(args), peak=args.learning_rate or 8e-4, seed=args.seed)

@@ -113,16 +113,18 @@ def v_loss(unet_call, latents, prompt_embeds, alpha_bar, gamma=5.0):
     return (weight * error).mean() / weight.mean(), error.mean().detach()
 
 
-def loss_function(unet_call, source, texts, *, narrow=16, columns=512, device="cpu", seed=0):
-    """One step: narrow crops first, whole canvases more and more often; equal work either way.
+def loss_function(
+    unet_call, source, texts, *, narrow=16, wide=0.75, columns=512, device="cpu", seed=0
+):
+    """One step on narrow crops, or, more and more often up to a share of `wide`, whole canvases.
 
-    `columns` is how many latent columns a batch holds in all.
+    `columns` is how many latent columns a batch holds in all, so that the work stays the same.
     """
     rng = np.random.default_rng(seed)
     alpha_bar = stable_diffusion_alpha_bar().to(device)
 
     def loss_of(step, progress):
-        width = 64 if rng.random() < 0.25 + 0.5 * progress else narrow
+        width = 64 if rng.random() < wide * (1 + 2 * progress) / 3 else narrow
         latents, captions, _ = source.batch(rng, max(1, columns // width), width)
         drop = rng.random(len(captions)) < DROPOUT
         captions = ["" if d else c for d, c in zip(drop, captions, strict=True)]

@@ -21,6 +21,10 @@ from .weights import FOLDER, load_weights, weights_hash
 
 LATENT_SHAPE = (4, 16, 64)
 HEIGHT, WIDTH = 128, 512
+SQUARE, TILE = (
+    128,
+    16,
+)  # pixels, latent columns: the picture model knows squares and paints a row of them
 
 DEFAULTS = {
     "num_inference_steps": 20,
@@ -61,22 +65,22 @@ def load(folder=FOLDER, name="pocket") -> Pair:
     def encode_prompt(prompt: str):
         return text([prompt])  # (1, 24, 384)
 
-    def modality(name, render, analyse):
+    def modality(name, render, analyse, tile=None):
         unet = _network(text_unet(), folder, f"{name}_unet.safetensors")
         return Modality(
             name=name,
             encode_prompt=encode_prompt,
-            predict_noise=_noise_from_v(unet),
+            predict_noise=_noise_from_v(unet, tile),
             encode=vae.encode,
             decode=vae.decode,
             render=render,
             analyse=analyse,
             alpha_bar=stable_diffusion_alpha_bar(),
             latent_shape=LATENT_SHAPE,
-            width_multiple=4,
+            width_multiple=tile or 4,
         )
 
-    image = modality("image", render_picture, analyse_picture)
+    image = modality("image", render_picture, analyse_picture, tile=TILE)
     sound = modality("sound", render_sound, analyse_sound)
     return Pair(name, image, sound, DEFAULTS, PRESETS, weights_hash(folder))
 
@@ -93,12 +97,20 @@ def _network(net, folder, file):
     return net.eval().requires_grad_(False)
 
 
-def _noise_from_v(unet):
-    """eps = sqrt(ᾱ)·v + sqrt(1 − ᾱ)·x, so that the core sees what every other model predicts."""
+def _noise_from_v(unet, tile=None):
+    """eps = sqrt(ᾱ)·v + sqrt(1 − ᾱ)·x, so that the core sees what every other model predicts.
+
+    With `tile`, the network looks at the canvas in squares of so many latent columns.
+    """
     alpha_bar = stable_diffusion_alpha_bar()
 
     def predict_noise(latent, t, prompt_embeds):
-        v = predict_v(unet, latent, torch.full((len(latent),), int(t)), prompt_embeds)
+        n, c, h, w = latent.shape
+        k = w // (tile or w)
+        x = latent.view(n, c, h, k, w // k).permute(0, 3, 1, 2, 4)  # (n, k, c, h, w/k)
+        x, text = x.reshape(n * k, c, h, w // k), prompt_embeds.repeat_interleave(k, 0)
+        v = predict_v(unet, x, torch.full((n * k,), int(t)), text)  # (n·k, c, h, w/k)
+        v = v.view(n, k, c, h, w // k).permute(0, 2, 3, 1, 4).reshape(n, c, h, w)
         return alpha_bar[t].sqrt() * v + (1 - alpha_bar[t]).sqrt() * latent
 
     return predict_noise
@@ -110,7 +122,7 @@ def render_picture(picture) -> Picture:
 
 
 def analyse_picture(what) -> torch.Tensor:
-    """Any picture → (1, 1, 128, W) in [0, 1], grey, its width a multiple of 32 pixels."""
+    """Any picture → (1, 1, 128, W) in [0, 1], grey, its width a multiple of 128 pixels."""
     image = getattr(what, "image", what)
     if not isinstance(image, Image.Image):
         array = np.asarray(image)
@@ -118,7 +130,7 @@ def analyse_picture(what) -> torch.Tensor:
             array = (np.clip(array, 0, 1) * 255).astype(np.uint8)
         image = Image.fromarray(array)
     image = image.convert("L")
-    width = max(32, round(image.width * HEIGHT / image.height / 32) * 32)
+    width = max(SQUARE, round(image.width * HEIGHT / image.height / SQUARE) * SQUARE)
     image = image.resize((width, HEIGHT), Image.Resampling.LANCZOS)
     return torch.from_numpy(np.asarray(image, np.float32) / 255)[None, None]
 
@@ -139,7 +151,8 @@ def analyse_sound(what) -> torch.Tensor:
     y, rate = (what.samples, what.rate) if isinstance(what, Sound) else (np.asarray(what), 16000)
     y = librosa.resample(y.astype(np.float32), orig_sr=rate, target_sr=POCKET_MEL.sr)
     y = y * (10 ** (-23 / 20) / max(1e-6, float(np.sqrt(np.mean(y**2)))))
-    columns = int(np.clip(round(len(y) / POCKET_MEL.hop_length / 32), 1, WIDTH // 32)) * 32
+    squares = round(len(y) / POCKET_MEL.hop_length / SQUARE)
+    columns = int(np.clip(squares, 1, WIDTH // SQUARE)) * SQUARE
     samples = columns * POCKET_MEL.hop_length
     y = np.pad(y, (0, max(0, samples - len(y))))[:samples]
     return mel_picture(y, POCKET_MEL)[None, None]
