@@ -21,10 +21,8 @@ from .weights import FOLDER, load_weights, weights_hash
 
 LATENT_SHAPE = (4, 16, 64)
 HEIGHT, WIDTH = 128, 512
-SQUARE, TILE = (
-    128,
-    16,
-)  # pixels, latent columns: the picture model knows squares and paints a row of them
+# The picture model knows squares, and paints a row of them: pixels, latent columns.
+SQUARE, TILE = 128, 16
 
 DEFAULTS = {
     "num_inference_steps": 20,
