@@ -15,9 +15,10 @@ import json
 from math import prod
 from pathlib import Path
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .hub import read_weights
 
 SLOPE = 0.1  # of the leaky ReLUs, except the last, which has PyTorch's 0.01
 
@@ -115,15 +116,14 @@ def load_vocoder(folder) -> Generator:
                 f"{folder / name} is missing: expected a vocoder as Auffusion has it, "
                 "vocoder/config.json and vocoder/vocoder.pt"
             )
+    saved = read_weights(folder / "vocoder.pt")
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        saved = torch.load(folder / "vocoder.pt", map_location="cpu", weights_only=True)
         vocoder = Generator(config)
         vocoder.load_state_dict(fold_weight_norm(saved["generator"]))
-    except Exception as error:  # a damaged file raises almost anything, from KeyError to EOFError
+    except (KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"the vocoder in {folder} cannot be read ({type(error).__name__}: {error}): expected "
-            'HiFi-GAN\'s config.json, and a vocoder.pt of {"generator": weights} that fit it; '
-            "delete the folder and download it again"
+            f"the vocoder in {folder} cannot be built ({type(error).__name__}: {error}): expected "
+            'HiFi-GAN\'s config.json, and a vocoder.pt of {"generator": weights} that fit it'
         ) from error
     return vocoder.float().eval().requires_grad_(False)

@@ -67,7 +67,8 @@ def lacking(folder: Path, parts, half: bool) -> list[str]:
 def find(source: str | Path, parts=PARTS, half: bool = False) -> Path:
     """The folder of a model: `source` is a local folder or a repository's id, "owner/name".
 
-    A repository is downloaded (with progress, resumable) unless the cache has it complete already.
+    A repository is downloaded (with progress, resumable) unless the cache has it complete already,
+    in whatever precision.
     Raises FileNotFoundError for a folder or repository that is not there or has another layout,
     PermissionError for a gated one, ConnectionError if it cannot be reached, ValueError if what
     arrived is damaged; OSError if the disk is full.
@@ -96,21 +97,24 @@ def _layout(parts) -> str:
 def _cached(repository: str, parts, half: bool) -> Path | None:
     """The folder in the hub's cache, if it is complete; asks no network."""
     try:
-        folder = Path(_snapshot(repository, local_files_only=True))
+        folder = _snapshot(repository, local_files_only=True, allow_patterns=_small_files(parts))
     except FileNotFoundError:
         return None
     return None if lacking(folder, parts, half) else folder
 
 
-def _snapshot(repository: str, **options) -> str:
+def _snapshot(repository: str, **options) -> Path:
     from huggingface_hub import snapshot_download
 
-    return snapshot_download(repository, **options)
+    return Path(snapshot_download(repository, **options))
+
+
+def _small_files(parts) -> list[str]:
+    return [f"{part}/{kind}" for part in parts for kind in ("*.json", "merges.txt")]
 
 
 def _download(repository: str, parts, half: bool) -> Path:
     """Fetch small files and the preferred weights; then, for parts that have none, the next."""
-    small = [f"{part}/{kind}" for part in parts for kind in ("*.json", "merges.txt")]
     folder = Path("nothing yet")
     for choice in range(4):
         names = [
@@ -119,7 +123,7 @@ def _download(repository: str, parts, half: bool) -> Path:
             if choice < len(candidates(part, half)) and not weights_file(folder, part, half)
         ]
         if names:
-            folder = _fetch(repository, small + names)
+            folder = _fetch(repository, _small_files(parts) + names)
     if lacks := lacking(folder, parts, half):
         raise FileNotFoundError(f"{repository} lacks {', '.join(lacks)}: {_layout(parts)}")
     for part in parts:
@@ -133,7 +137,7 @@ def _fetch(repository: str, patterns: list[str]) -> Path:
     from huggingface_hub.utils import GatedRepoError, RepositoryNotFoundError
 
     try:
-        return Path(_snapshot(repository, allow_patterns=patterns))
+        return _snapshot(repository, allow_patterns=patterns)
     except GatedRepoError as error:
         raise PermissionError(
             f"{repository} is gated: accept its licence at https://huggingface.co/{repository} and "

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..modality import Modality, Picture
-from .hub import read_weights, weights_file
+from .hub import damaged, read_weights, weights_file
 from .stage import Stage
 
 # What diffusers called the projections of attention in a VAE before 2023; Stable Diffusion's own
@@ -75,12 +75,9 @@ def load_text(folder: Path, dtype: torch.dtype) -> tuple[nn.Module, object]:
         options["variant"] = "fp16"
     try:
         encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", **options)
-        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
     except Exception as error:  # of any kind, for a file that is damaged
-        raise ValueError(
-            f"the text encoder in {folder} cannot be read ({type(error).__name__}: {error}): "
-            "expected CLIP's text_encoder/ and tokenizer/; copy or download them again"
-        ) from error
+        raise damaged(path, error) from error
+    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
     return encoder.to(dtype).eval().requires_grad_(False), tokenizer
 
 
