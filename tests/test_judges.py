@@ -47,6 +47,18 @@ def test_named_takes_many_results_at_once():
     assert verdict.rank("a hound") == [1, 2]
 
 
+def test_labels_are_encoded_once():
+    asked = []
+
+    def counting(texts):
+        asked.append(tuple(texts))
+        return encode(texts)
+
+    for probabilities in ([0.3, 0.1], [0.1, 0.3]):
+        named(probabilities, ["dog", "cat"], ["a hound"], counting)
+    assert sorted(asked) == [("a hound",), ("dog", "cat")]
+
+
 def test_what_a_judge_always_says_counts_less():
     always_cat = np.array([0.01, 0.5])
     plain = named([0.1, 0.4], ["dog", "cat"], ["a hound", "a kitten"], encode)

@@ -17,6 +17,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import gcd
 from pathlib import Path
 
@@ -79,12 +80,23 @@ def named(probabilities, labels, prompts, text_encoder, *, usual=None, sharpness
     drawing for a clock does not have it all its own way.
     """
     prompts, probabilities = tuple(prompts), np.asarray(probabilities)
-    cosines = np.asarray(text_encoder(list(prompts))) @ np.asarray(text_encoder(labels)).T  # (P, L)
-    weights = np.exp(sharpness * (cosines - cosines.max(1, keepdims=True)))
-    weights /= weights.sum(1, keepdims=True)
+    weights = label_weights(tuple(labels), prompts, text_encoder, sharpness)  # (P, L)
     if usual is not None:
         probabilities = probabilities / np.maximum(usual, 1e-9)
     return Verdict(prompts, probabilities @ weights.T)
+
+
+@lru_cache(maxsize=8)
+def label_weights(labels, prompts, text_encoder, sharpness) -> np.ndarray:
+    """(P, L): how much of each label's probability counts for each prompt.
+
+    Kept, since a thousand labels take long to encode and stay the same.
+    """
+    cosines = np.asarray(text_encoder(list(prompts))) @ np.asarray(text_encoder(list(labels))).T
+    weights = np.exp(sharpness * (cosines - cosines.max(1, keepdims=True)))
+    weights /= weights.sum(1, keepdims=True)
+    weights.flags.writeable = False
+    return weights
 
 
 # ---- pictures ------------------------------------------------------------------------------------
