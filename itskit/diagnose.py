@@ -11,6 +11,7 @@ Everything here is a pure function of recorded Steps: no network is called.
 from __future__ import annotations
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from .sampling import Trajectory
@@ -82,6 +83,22 @@ def updates(trajectory: Trajectory, item: int = 0) -> np.ndarray:
     """Root mean square of the change that each step made to the latent, (steps,)."""
     moves = (step.latent[item].double() - step.noisy[item].double() for step in trajectory.steps)
     return np.array([float(move.square().mean().sqrt()) for move in moves])
+
+
+def scores(trajectory: Trajectory, item: int = 0) -> list[dict]:
+    """How much each step's clean latent is like each prompt, by the pair's own scorers.
+
+    A list of {"label", "guide", "values" (steps,)}; empty where the pair has no scorers.
+    """
+    judges = trajectory.pair.scorers if trajectory.pair else {}
+    clean = torch.stack([step.clean[item] for step in trajectory.steps]).float()  # (steps, C, h, w)
+    found = []
+    for g, name in enumerate(guide_names(trajectory)):
+        prompt = trajectory.recipe.get(f"{name}_prompt")
+        if name in judges and prompt:
+            values = judges[name](clean, prompt).tolist()
+            found.append({"label": f"{name} score", "guide": g, "values": _plain(values)})
+    return found
 
 
 def summary(trajectory: Trajectory, item: int = 0) -> dict:

@@ -103,7 +103,9 @@ class Pair:
     """Two modalities of one latent space, with the settings that suit them.
 
     `defaults` and each of `presets` hold keyword arguments of `compose`; `weights_hash` identifies
-    the networks; `crop` cuts `crop_pixels` from the right edge (32 in the paper's pair).
+    the networks; `crop` cuts `crop_pixels` from the right edge (32 in the paper's pair). `scorers`
+    may hold, for "image" and "sound", a quick judge (latent (B, C, h, w), prompt) -> (B,), higher
+    where the latent is more like the prompt.
     """
 
     name: str
@@ -113,3 +115,4 @@ class Pair:
     presets: dict[str, dict] = field(default_factory=dict)
     weights_hash: str = ""
     crop_pixels: int = 0
+    scorers: dict[str, Callable[[Tensor, str], Tensor]] = field(default_factory=dict)

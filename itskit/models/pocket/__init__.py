@@ -80,7 +80,8 @@ def load(folder=FOLDER, name="pocket") -> Pair:
 
     image = modality("image", render_picture, analyse_picture, tile=TILE)
     sound = modality("sound", render_sound, analyse_sound)
-    return Pair(name, image, sound, DEFAULTS, PRESETS, weights_hash(folder))
+    scorers = {key: _score_with(net, encode_prompt) for key, net in load_scorers(folder).items()}
+    return Pair(name, image, sound, DEFAULTS, PRESETS, weights_hash(folder), scorers=scorers)
 
 
 def load_scorers(folder=FOLDER) -> dict[str, Scorer]:
@@ -88,6 +89,16 @@ def load_scorers(folder=FOLDER) -> dict[str, Scorer]:
     prompts' sentences, row 0 of `encode_prompt`."""
     files = {name: f"{name}_scorer.safetensors" for name in ("image", "sound")}
     return {name: _network(Scorer(), Path(folder), file) for name, file in files.items()}
+
+
+def _score_with(scorer, encode_prompt):
+    """(latent (B, 4, h, w), prompt) → cosine of the latent's place and the prompt's (B,)."""
+
+    def score(latent, prompt):
+        text = torch.nn.functional.normalize(encode_prompt(prompt)[:, 0], dim=1)  # (1, 384)
+        return (scorer(latent) @ text.T)[:, 0]
+
+    return score
 
 
 def _network(net, folder, file):
