@@ -70,7 +70,7 @@ def page(
     item: int = 0,
     steps: int | None = None,
     keyframes: int = 6,
-    scores: Sequence[dict] = (),
+    scores: Sequence[dict] | None = None,
     progress: bool = False,
 ) -> Path:
     """Write a self-contained HTML page with the scrubber; the written path comes back.

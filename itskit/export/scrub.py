@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from .. import diagnose
@@ -152,23 +153,29 @@ def _frame(trajectory: Trajectory, track: str, step: int, latent: Tensor) -> Fra
 def show(trajectory: Trajectory, latent: Tensor) -> tuple[Picture, Sound]:
     """The picture and the sound of any latent (1, C, h, w) on this trajectory's canvas."""
     pair, crop = _pair(trajectory), _crop(trajectory)
-    return decode(pair.image, latent, crop), decode(pair.sound, latent, crop)
+    if pair.image.decode != pair.sound.decode:
+        return decode(pair.image, latent, crop), decode(pair.sound, latent, crop)
+    with torch.no_grad():  # one decoder for both: its work is done once
+        picture = pair.image.decode(latent).float().cpu()[0]  # (1 or 3, H, W)
+    picture = picture[..., : picture.shape[-1] - crop]
+    return pair.image.render(picture), pair.sound.render(picture)
 
 
 def facts(
     trajectory: Trajectory,
     *,
     item: int = 0,
-    scores: Sequence[dict] = (),
+    scores: Sequence[dict] | None = None,
     mel: MelSettings | None = None,
 ) -> dict:
     """All that a scrubber needs beside its frames, as a JSON-able dict.
 
     `scores` are curves to draw with the diagnosis: dicts of label, values (one a step, or None)
-    and guide (whose colour). `mel` places hertz and seconds; by default the settings of the
-    toolkit's pairs, chosen by the height of the picture.
+    and guide (whose colour); by default those of the pair's own scorers. `mel` places hertz and
+    seconds; by default the settings of the toolkit's pairs, chosen by the height of the picture.
     """
     pair, latent = _pair(trajectory), trajectory.latent
+    scores = diagnose.scores(trajectory, item) if scores is None else list(scores)
     factor = pair.image.vae_scale_factor
     height, width = latent.shape[-2] * factor, latent.shape[-1] * factor - _crop(trajectory)
     mel = mel or mel_for(height)
@@ -186,7 +193,7 @@ def facts(
         "tracks": tracks(trajectory),
         "prompts": prompts(trajectory.recipe),
         "recipe": recipe_of(trajectory, item),
-        "diagnosis": diagnose.summary(trajectory, item) | {"scores": list(scores)},
+        "diagnosis": diagnose.summary(trajectory, item) | {"scores": scores},
     }
 
 

@@ -39,7 +39,7 @@ class Scrubber(anywidget.AnyWidget):
         trajectory: Trajectory,
         *,
         item: int = 0,
-        scores: Sequence[dict] = (),
+        scores: Sequence[dict] | None = None,
         kept: int = 9,
         **options,
     ):

@@ -48,14 +48,14 @@ export function mount(element, data, { ask = () => {}, step: begin = data.count 
     if (frame && frame !== state.shown) stage.paint(frame.bitmap);
     state.shown = frame;
     view.tell(state, frame);
-    if (!state.sounding) {
-      state.sounding = true;
-      requestAnimationFrame(() => setTimeout(sound));
-    }
+    // A wide region takes a while to cut out: then the sound waits until the hand rests a moment.
+    if (player.cost > 8) clearTimeout(state.sounding);
+    else if (state.sounding) return;
+    state.sounding = setTimeout(() => requestAnimationFrame(() => setTimeout(sound)), player.cost > 8 ? 80 : 0);
   }
 
   function sound() {
-    state.sounding = false;
+    state.sounding = null;
     const frame = nearest((f) => f.samples);
     if (frame) player.setSound(frame.samples);
   }

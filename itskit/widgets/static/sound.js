@@ -7,35 +7,36 @@ const LEAD = 0.012; // s between scheduling a voice and hearing it, so that its 
 const EDGE = 0.006; // s of fade at both ends of a clip: a loop or a region never clicks
 const MARGIN = 0.25; // s kept around a region while it is filtered
 
+const twiddles = new Map(); // n -> [cos, sin], kept: the same few sizes come again and again
+
+function twiddlesFor(n) {
+  if (!twiddles.has(n)) {
+    const turn = (k) => (2 * Math.PI * k) / n;
+    twiddles.set(n, [Float64Array.from({ length: n / 2 }, (_, k) => Math.cos(turn(k))), Float64Array.from({ length: n / 2 }, (_, k) => -Math.sin(turn(k)))]);
+  }
+  return twiddles.get(n);
+}
+
 /** In-place radix-2 Fourier transform; re and im have the same power-of-two length. */
 export function fft(re, im) {
   const n = re.length;
+  const [cos, sin] = twiddlesFor(n);
   for (let i = 1, j = 0; i < n; i++) {
     let bit = n >> 1;
     for (; j & bit; bit >>= 1) j ^= bit;
     j ^= bit;
-    if (i < j) {
-      [re[i], re[j]] = [re[j], re[i]];
-      [im[i], im[j]] = [im[j], im[i]];
-    }
+    if (i >= j) continue;
+    const [a, b] = [re[i], im[i]];
+    re[i] = re[j];
+    im[i] = im[j];
+    re[j] = a;
+    im[j] = b;
   }
-  const cos = new Float64Array(n / 2);
-  const sin = new Float64Array(n / 2);
-  for (let k = 0; k < n / 2; k++) {
-    cos[k] = Math.cos((2 * Math.PI * k) / n);
-    sin[k] = -Math.sin((2 * Math.PI * k) / n);
-  }
-  for (let size = 2; size <= n; size *= 2) {
-    const half = size / 2;
-    const stride = n / size;
-    for (let start = 0; start < n; start += size) {
-      for (let k = 0; k < half; k++) {
-        const a = start + k;
-        const b = a + half;
-        const c = cos[k * stride];
-        const s = sin[k * stride];
-        const x = re[b] * c - im[b] * s;
-        const y = re[b] * s + im[b] * c;
+  for (let half = 1, stride = n >> 1; half < n; half *= 2, stride >>= 1) {
+    for (let start = 0; start < n; start += 2 * half) {
+      for (let a = start, b = start + half, w = 0; a < start + half; a++, b++, w += stride) {
+        const x = re[b] * cos[w] - im[b] * sin[w];
+        const y = re[b] * sin[w] + im[b] * cos[w];
         re[b] = re[a] - x;
         im[b] = im[a] - y;
         re[a] += x;
@@ -47,27 +48,31 @@ export function fft(re, im) {
 
 /** Keeps low..high hertz of samples: a mask on the spectrum, its edges a sixth of an octave soft. */
 export function bandpass(samples, rate, low, high) {
-  let n = 1;
+  let n = 2;
   while (n < samples.length) n *= 2;
   const re = new Float64Array(n);
   const im = new Float64Array(n);
   re.set(samples);
   fft(re, im);
-  const soft = Math.pow(2, 1 / 12);
+  const octave = 1 / 6;
   const gain = (hertz) => {
     if (hertz >= low && hertz <= high) return 1;
-    const octaves = hertz < low ? Math.log2(low / hertz) : Math.log2(hertz / high);
-    return octaves < Math.log2(soft) * 2 ? Math.cos((Math.PI / 2) * octaves * 6) ** 2 : 0;
+    if (hertz < low * 0.89 || hertz > high * 1.123) return 0; // a sixth of an octave is a factor 1.122
+    const away = hertz < low ? Math.log2(low / hertz) : Math.log2(hertz / high);
+    return away < octave ? Math.cos((Math.PI / 2) * (away / octave)) ** 2 : 0;
   };
   for (let k = 0; k <= n / 2; k++) {
     const g = gain((k * rate) / n);
-    for (const bin of k === 0 || k === n / 2 ? [k] : [k, n - k]) {
-      re[bin] *= g;
-      im[bin] *= -g; // conjugated: a second forward transform is then the inverse one
-    }
+    re[k] *= g;
+    im[k] *= -g; // conjugated: a second forward transform is then the inverse one
+    if (k === 0 || k === n / 2) continue;
+    re[n - k] *= g;
+    im[n - k] *= -g;
   }
   fft(re, im);
-  return Float32Array.from({ length: samples.length }, (_, i) => re[i] / n);
+  const out = new Float32Array(samples.length);
+  for (let i = 0; i < out.length; i++) out[i] = re[i] / n;
+  return out;
 }
 
 /** The part of samples that a region {from, to, low, high} names (or all), with soft ends. */
@@ -138,6 +143,7 @@ export class Player {
     this.volume = 0.5; // a safe start; sounds themselves are at -20 LUFS
     this.region = null;
     this.samples = null;
+    this.cost = 0; // ms that the last clip took to cut out
     this.anchor = { at: 0, from: 0 }; // at context time `at` the position was `from` seconds
   }
 
@@ -239,7 +245,9 @@ export class Player {
     const when = this.context.currentTime + LEAD;
     this.silence(when);
     if (!this.samples) return;
+    const began = performance.now();
     const clip = cut(this.samples, this.rate, this.region);
+    this.cost = performance.now() - began;
     const buffer = this.context.createBuffer(1, clip.length, this.rate);
     buffer.copyToChannel(clip, 0);
     const source = this.context.createBufferSource();
@@ -249,7 +257,7 @@ export class Player {
     gain.gain.value = 0;
     gain.gain.setTargetAtTime(1, when, GLIDE);
     source.connect(gain).connect(this.master);
-    source.start(when, this.position(when) - this.start);
+    source.start(when, Math.max(0, this.position(when) - this.start));
     this.voice = { source, gain };
   }
 
