@@ -2,12 +2,14 @@
 
 import errno
 import shutil
+from functools import partial
 
 import huggingface_hub
 import pytest
 import tiny_folders
 import torch
 from huggingface_hub import constants
+from huggingface_hub.utils import LocalEntryNotFoundError, _http
 from safetensors.torch import load_file, save_file
 from tiny_hub import TinyHub
 
@@ -38,12 +40,17 @@ def tiny(folders, tmp_path, monkeypatch):
     for name, folder in folders.items():
         shutil.copytree(folder, repositories[name])
     with TinyHub(repositories) as tiny:
-        url = tiny.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "ENDPOINT", tiny.url)
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        here = {"endpoint": tiny.url, "cache_dir": tmp_path / "cache"}
+        real = partial(huggingface_hub.snapshot_download, **here)
+        monkeypatch.setattr(huggingface_hub, "snapshot_download", real)
+        _offline(monkeypatch, False)
         yield tiny
+
+
+def _offline(monkeypatch, value):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", value)
+    if hasattr(_http, "reset_sessions"):  # in versions before 1.0, which decide this only once
+        _http.reset_sessions()
 
 
 def _assert_whole(tiny, cache):
@@ -62,7 +69,7 @@ def test_a_pair_is_downloaded_once_and_then_needs_no_network(tiny, tmp_path, mon
     assert "sd-v1-5.ckpt" not in tiny.served
     assert tiny.served.count(UNET) == 2 and "vocoder/vocoder.pt" in tiny.served
     _assert_whole(tiny, tmp_path / "cache")
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    _offline(monkeypatch, True)
     again = itskit.load_pair("paper", **models)
     assert again.weights_hash == pair.weights_hash
 
@@ -147,8 +154,9 @@ def test_a_repository_of_another_layout_is_named(tiny):
 
 
 def test_without_a_network_nothing_is_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    assert constants.HF_HUB_OFFLINE  # as everywhere in these tests
+    real = partial(huggingface_hub.snapshot_download, cache_dir=tmp_path)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", real)
+    _offline(monkeypatch, True)
     with pytest.raises(ConnectionError, match=r"auffusion|stable.*HF_HUB_OFFLINE is not set"):
         itskit.load_pair("paper")
 
@@ -156,7 +164,7 @@ def test_without_a_network_nothing_is_waited_for(tmp_path, monkeypatch):
 def test_a_full_disk_is_told_apart(tmp_path, monkeypatch):
     def full(*args, local_files_only=False, **options):
         if local_files_only:
-            raise huggingface_hub.errors.LocalEntryNotFoundError("nothing here")
+            raise LocalEntryNotFoundError("nothing here")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", full)
