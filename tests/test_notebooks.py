@@ -1,0 +1,94 @@
+"""The lessons keep their form: short cells, prose between them, nothing stored but what is tested.
+
+That they run, and that what they print is true, is tested by nbval (`make test-notebooks`); what
+holds for every notebook, lesson or not, stands in `test_repository.py`.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+LESSONS = {path.name: path for path in sorted(NOTEBOOKS.glob("0[0-4]_*.ipynb"))}
+CHECKED = "nbval-check-output"  # the tag of a cell whose stored output nbval compares
+
+pytestmark = pytest.mark.parametrize("name", LESSONS)
+
+
+def cells(name: str, kind: str | None = None):
+    return [c for c in read(name).cells if kind in (None, c.cell_type)]
+
+
+def read(name: str):
+    return nbformat.read(LESSONS[name], as_version=4)
+
+
+def test_code_cells_are_at_most_five_plain_lines(name):
+    sources = [cell.source for cell in cells(name, "code")]
+    assert [s for s in sources if len(s.splitlines()) > 5] == []
+    assert [s for s in sources if not s.isascii()] == []
+
+
+def test_prose_stands_before_every_code_cell(name):
+    kinds = [cell.cell_type for cell in cells(name)]
+    assert [k for k in range(1, len(kinds)) if kinds[k - 1 : k + 1] == ["code", "code"]] == []
+
+
+def test_begins_with_title_promise_and_badges_then_one_setup_cell(name):
+    head = cells(name)[0].source
+    assert re.match(r"# .+\n\n\*.+\*\n\n\[!\[Open in Colab\].+\n\[!\[Open in Binder\]", head)
+    setups = [c.source for c in cells(name, "code") if "%pip" in c.source]
+    assert setups == [cells(name, "code")[0].source]
+    # Does nothing where itskit is importable: the installation is all that it guards.
+    guarded = ast.parse(setups[0].replace("%pip install", "pip_install #"))
+    assert ast.unparse(guarded.body[-1].test) == "find_spec('itskit') is None"
+    assert '"git+https://github.com/itskit/itskit"' in setups[0]
+
+
+def test_only_checked_cells_store_output_and_only_text(name):
+    for cell in cells(name, "code"):
+        checked = CHECKED in cell.metadata.get("tags", [])
+        kinds = [(output.output_type, output.get("name")) for output in cell.outputs]
+        assert kinds == ([("stream", "stdout")] if checked else []), cell.source
+        # nbval takes stored output only from a cell that seems to have been run.
+        assert (cell.execution_count is not None) == checked, cell.source
+
+
+def test_claims_are_checked(name):
+    checked = [c for c in cells(name, "code") if CHECKED in c.metadata.get("tags", [])]
+    assert len(checked) >= 2
+    assert all("print(" in cell.source for cell in checked)
+
+
+def test_asks_before_it_shows(name):
+    questions = [c for c in cells(name, "markdown") if "?" in c.source]
+    assert len(questions) >= 5
+
+
+def test_ends_with_a_widget_after_a_function_by_hand(name):
+    code = [cell.source for cell in cells(name, "code")]
+    widgets = [k for k, s in enumerate(code) if re.search(r"itskit\.widgets\.|interact\(", s)]
+    assert widgets
+    assert max(widgets) > len(code) / 2
+
+
+def test_kernel_is_plain_python_and_progress_is_plain_text(name):
+    notebook = read(name)
+    assert notebook.metadata.kernelspec.name == "python3"
+    code = "\n".join(cell.source for cell in cells(name, "code"))
+    assert not re.search(r"tqdm\.(notebook|auto|autonotebook)|tqdm_notebook", code)
+
+
+def test_names_the_pair_in_one_place(name):
+    """Change one word, "pocket" to "paper", and the lesson runs with the other pair."""
+    code = "\n".join(cell.source for cell in cells(name, "code"))
+    assert re.findall(r'load_pair\((.*?)\)|"(pocket|paper)"', code) == [('"pocket"', "")]
+
+
+def test_links_between_lessons_lead_somewhere(name):
+    prose = "\n".join(cell.source for cell in cells(name, "markdown"))
+    links = re.findall(r"\]\((\w+\.ipynb)\)", prose)
+    assert [link for link in links if not (NOTEBOOKS / link).exists()] == []
