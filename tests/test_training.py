@@ -71,6 +71,7 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path):
         main([stage, *args, "--steps", "50", "--batch", "1"])
     main(["image", *args, "--steps", "100", "--batch", "1"])  # goes on where it stopped
     main(["scorers", *args, "--steps", "2", "--batch", "4"])
+    main(["decoder", *args, "--steps", "2", "--batch", "4"])
     main(["pack", *args, "--weights", str(tmp_path / "pair")])
 
     steps = [json.loads(x)["step"] for x in (work / "image_unet.log").read_text().splitlines()]

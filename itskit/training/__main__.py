@@ -3,6 +3,7 @@
     data      how the training set is assembled from public packages; check one that is there
     prepare   mel pictures of all clips
     vae       the shared autoencoder            (--minutes 15 is enough to begin)
+    decoder   the decoder alone, further, at any later time
     bank      latents of all drawings and sounds
     image     the picture U-Net                 (an hour or two on one core, minutes on a GPU)
     sound     the sound U-Net
@@ -75,20 +76,18 @@ def run_card(args):
     main(args)
 
 
+LEARNING = ("vae", "decoder", "image", "sound", "scorers")
 COMMANDS = {
     "data": assemble.main,
     "evaluate": run_evaluate,
     "card": run_card,
-    **{
-        n: run_stage(n)
-        for n in ("prepare", "vae", "bank", "image", "sound", "scorers", "text", "pack")
-    },
+    **{name: run_stage(name) for name in ("prepare", "bank", "text", "pack", *LEARNING)},
 }
 
 
 def main(argv=None):
     args = parser().parse_args(argv)
-    if not args.steps and not args.minutes and args.command in ("vae", "image", "sound", "scorers"):
+    if args.command in LEARNING and not (args.steps or args.minutes):
         args.minutes = 60.0
     if args.threads:
         torch.set_num_threads(args.threads)

@@ -64,11 +64,28 @@ def text(args):
     print(f"text_encoder.safetensors: {entry['bytes'] / 1e6:.1f} MB")
 
 
-def vae(args):
+def _canvas_material(args):
+    """The drawings and the mel pictures that an autoencoder may learn from."""
     images, records = read_pictures(args.data)
-    images = images[rows_in(records, "train")]
     mels, sounds = prepared_sounds(args)
     mels = [mels[k] for k in rows_in(sounds, "train")]
+    return images[rows_in(records, "train")], mels
+
+
+def decoder(args):
+    """The decoder alone, further: the latents stay, so U-Nets that know them stay true."""
+    images, mels = _canvas_material(args)
+    out = args.work / "vae.safetensors"
+    net = load_weights(Autoencoder(), out).train()
+    net.encoder.requires_grad_(False)
+    loss = vae_training.loss_function(net, images, mels, size=args.batch or 16, seed=args.seed + 1)
+    run = args.work / "decoder.safetensors"
+    state = train(net, loss, run, budget=budget(args), peak=args.learning_rate or 5e-4)
+    save_file({k: v.contiguous() for k, v in state.items()}, out)
+
+
+def vae(args):
+    images, mels = _canvas_material(args)
     torch.manual_seed(args.seed)
     net = Autoencoder()
     loss = vae_training.loss_function(net, images, mels, size=args.batch or 16, seed=args.seed)

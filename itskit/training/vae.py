@@ -36,6 +36,7 @@ def reconstruction_loss(output, picture):
 
 
 def loss_function(net: Autoencoder, images, mels, *, size=16, kl_weight=2e-4, seed=0):
+    """For the whole network; with a frozen encoder only the decoder learns, and latents stay."""
     rng = np.random.default_rng(seed)
 
     def loss_of(step, progress):
