@@ -7,6 +7,8 @@ and sound is known in advance: a bell of steady partials, and a castle's outline
 from __future__ import annotations
 
 import math
+import time
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -71,6 +73,21 @@ def fake_pair() -> Pair:
     """A pair whose latent is a small picture."""
     image, sound = _modality("image", _render_picture), _modality("sound", _render_sound)
     return Pair("test", image, sound, weights_hash="0123abcd")
+
+
+def composing_pair(pause: float = 0.0) -> Pair:
+    """A pair to compose with: both models know where the castle lies and pull the latent there,
+    each call after `pause` seconds."""
+    pair = fake_pair()
+    target = _encode(castle())
+
+    def towards(latent, t, embeds):
+        time.sleep(pause)
+        return noise_from_clean(latent, target.expand_as(latent), pair.image.alpha_bar[t])
+
+    speaking = {"predict_noise": towards, "encode_prompt": lambda text: torch.zeros(1, 2, 3)}
+    image, sound = (replace(modality, **speaking) for modality in (pair.image, pair.sound))
+    return replace(pair, image=image, sound=sound)
 
 
 def castle() -> torch.Tensor:

@@ -89,3 +89,22 @@ def test_summary_is_json_and_marks_silence_with_null():
     assert again["cosine"][:3] == [None] * 3
     assert all(isinstance(value, float) for value in again["cosine"][3:])
     assert again["shares"][0][:3] == [0.0] * 3
+
+
+def test_scores_ask_the_pairs_judges_about_every_step_and_the_right_prompt():
+    from dataclasses import replace
+
+    trajectory, asked = run(6), []
+
+    def judge(latent, prompt):
+        asked.append(prompt)
+        return latent.mean((1, 2, 3))
+
+    pair = replace(trajectory.pair, scorers={"sound": judge})
+    judged = Trajectory(trajectory.steps, trajectory.recipe, pair)
+    (curve,) = diagnose.scores(judged)
+    assert asked == ["church bells ringing"]
+    assert curve["guide"] == 1
+    truth = [float(step.clean[0].mean()) for step in trajectory.steps]
+    assert curve["values"] == pytest.approx(truth, abs=1e-4)
+    assert diagnose.scores(trajectory) == []

@@ -5,13 +5,13 @@ import re
 import time
 from html import unescape
 
+import ipywidgets
 import numpy as np
 import pytest
-from a_run import NASTY, castle, fake_pair, run
+from a_run import NASTY, castle, composing_pair, fake_pair, run
 from PIL import Image
 
 from itskit import widgets
-from itskit.modality import Picture
 from itskit.sampling import Trajectory
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -137,8 +137,6 @@ def recorded(calls, count=6, pause=0.0):
 
 
 def composer(calls, **options):
-    import ipywidgets
-
     compose = recorded(calls, **options)
     return widgets.Composer(
         fake_pair(), compose=compose, show=lambda result: ipywidgets.Label(str(len(result)))
@@ -228,30 +226,23 @@ def test_prompts_of_any_kind_pass_through_the_composer():
 
 
 def test_composer_runs_the_real_compose():
-    """With real guides and sampling, on a pair of tiny networks that pull towards the castle."""
-    import dataclasses
-
-    import torch
-
-    from itskit.schedule import noise_from_clean
-
-    pair = fake_pair()
-    target = pair.image.encode(castle())
-
-    def towards(latent, t, embeds):
-        return noise_from_clean(latent, target.expand_as(latent), pair.image.alpha_bar[t])
-
-    def encode_prompt(text):
-        return torch.zeros(1, 2, 3)
-
-    changed = {"predict_noise": towards, "encode_prompt": encode_prompt}
-    image = dataclasses.replace(pair.image, **changed)
-    sound = dataclasses.replace(pair.sound, **changed)
-    pair = dataclasses.replace(pair, image=image, sound=sound)
+    pair = composing_pair()
     mine = widgets.Composer(pair, show=lambda result: widgets.Scrubber(result, kept=2))
     mine.controls["num_inference_steps"].value = 4
     result = mine.run()
-    truth = np.asarray(image.render(pair.image.decode(target)[0]).image, float)
-    assert np.abs(np.asarray(result.picture().image, float) - truth).mean() < 3
-    assert isinstance(result.picture(), Picture)
+    truth = fake_pair().image.render(castle()[0]).image
+    blurred = np.asarray(truth.resize((64, 16)).resize((512, 128)), float)
+    assert np.abs(np.asarray(result.picture().image, float) - blurred).mean() < 12
     assert result.recipe["num_inference_steps"] == 4
+    assert isinstance(mine.stage.children[0], widgets.Scrubber)
+
+
+def test_stop_ends_the_real_compose_early():
+    mine = widgets.Composer(composing_pair(0.02), show=lambda result: ipywidgets.Label("shown"))
+    mine.controls["num_inference_steps"].value = 60
+    mine.start()
+    wait_for(lambda: mine.progress.value >= 3)
+    mine.stop()
+    mine._thread.join(20)
+    assert 3 <= len(mine.result) < 60
+    assert mine.result.recipe["stopped"] == len(mine.result)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,21 +19,12 @@ pytest.importorskip("jupyterlab")
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 TESTS = Path(__file__).parent.parent
+LESSON = TESTS.parent / "notebooks" / "04_watch_and_listen.ipynb"
 CELLS = (
-    "import time\nfrom a_run import fake_pair, run\nfrom itskit import widgets",
+    "from a_run import composing_pair, run\nfrom itskit import widgets",
     "scrubber = widgets.Scrubber(run(24), kept=5)\nscrubber",
-    """def slow(pair, image_prompt, sound_prompt, *, callback, progress, **settings):
-    full, steps = run(40, image_prompt, sound_prompt), []
-    try:
-        for step in full.steps:
-            time.sleep(0.2)
-            steps.append(step)
-            callback(step)
-    except KeyboardInterrupt:
-        full.recipe["stopped"] = len(steps)
-    return type(full)(tuple(steps), full.recipe, pair)
-composer = widgets.Composer(fake_pair(), compose=slow)
-composer""",
+    "composer = widgets.Composer(composing_pair(0.2))\n"
+    "composer.controls['num_inference_steps'].value = 40\ncomposer",
     "curve = widgets.WeightCurve()\ncurve",
     "paint = widgets.WeightMap(run(6).picture(), start=0)\npaint",
 )
@@ -51,6 +43,7 @@ def lab(tmp_path_factory):
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "scrub.ipynb")
+    shutil.copy(LESSON, folder)
     (folder / ".config" / "labconfig").mkdir(parents=True)
     quiet = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
     (folder / ".config" / "labconfig" / "page_config.json").write_text(json.dumps(quiet))
@@ -80,22 +73,27 @@ def lab(tmp_path_factory):
         server.wait(20)
 
 
-@pytest.fixture(scope="module")
-def page(lab, browser):
-    """The notebook, all its cells run."""
-    address, _ = lab
+def open_and_run(browser, address, name):
+    """A page with the notebook, its kernel started, all its cells sent to it."""
     context = browser.new_context(viewport={"width": 1300, "height": 1000}, reduced_motion="reduce")
     page = context.new_page()
     page.add_init_script(LISTEN)
-    page.goto(f"{address}/lab/tree/scrub.ipynb", timeout=120000)
+    page.goto(f"{address}/lab/tree/{name}", timeout=120000)
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=120000)
     kernel = "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
     page.wait_for_function(f"{kernel}?.status === 'idle'", timeout=120000)
     page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells'), 0")
+    return page
+
+
+@pytest.fixture(scope="module")
+def page(lab, browser):
+    """The notebook, all its cells run."""
+    page = open_and_run(browser, lab[0], "scrub.ipynb")
     # one map inside the composer, one of its own in the last cell
     page.wait_for_function("document.querySelectorAll('.its-paint').length === 2", timeout=180000)
     yield page
-    context.close()
+    page.context.close()
 
 
 @pytest.fixture(scope="module")
@@ -294,3 +292,25 @@ def test_the_saved_notebook_turned_into_html_still_plays(page, lab, browser, tmp
     alone.keyboard.press("Home")
     assert inner.evaluate(f"{SCRUBBER}.state.shown.step") == 0
     context.close()
+
+
+def test_the_lesson_itself_is_played_and_scrubbed(lab, browser):
+    page = open_and_run(browser, lab[0], LESSON.name)
+    page.wait_for_selector(".its-scrubber", timeout=300000)
+    page.locator(".its-scrubber").first.scroll_into_view_if_needed()
+    frames = f"[...{SCRUBBER}.frames.get('clean').values()]"
+    done = f"{frames}.filter((f) => f.samples && f.bitmap).length === 12"
+    page.wait_for_function(done, timeout=300000)
+    page.locator(".its-play").first.click()
+    drag_slider(page, 0.4, 0, 10, pause=20)
+    noise = pixels(page)
+    drag_slider(page, 0, 1, 10, pause=20)
+    assert pixels(page) != noise
+    y, _ = heard(page, 1500)
+    assert np.sqrt(np.mean(y**2)) > 1e-4
+    first, last = samples_of(page, 0), samples_of(page, 11)
+    assert abs(first @ last) / np.linalg.norm(first) / np.linalg.norm(last) < 0.5
+    page.locator(".its-tracks button").nth(2).click()
+    page.wait_for_function(f"{SCRUBBER}.state.shown?.track === 'guide-0'", timeout=60000)
+    assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    page.context.close()
