@@ -41,8 +41,9 @@ def render(picture: Tensor, rounds: int = 32, seed: int = 0) -> Sound:
     import librosa
 
     dark = 1 - picture.float().cpu().mean(0).flip(0).clamp(0, 1).numpy()  # (512, W), lowest first
-    wanted, filters = dark ** (1 / POWER), _filters()
-    S = filters.T @ wanted  # (bins, W)
+    # W hops of sound have W + 1 frames, centred on both ends.
+    wanted, filters = np.pad(dark ** (1 / POWER), ((0, 0), (0, 1)), mode="edge"), _filters()
+    S = filters.T @ wanted  # (bins, W + 1)
     covered = filters.sum(0)[:, None] + 1e-8
     for _ in range(8):  # multiplicative updates (Lee & Seung 2001), as in `spectrogram.reconstruct`
         S *= filters.T @ (wanted / (filters @ S + 1e-8)) / covered
