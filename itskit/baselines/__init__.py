@@ -1,0 +1,27 @@
+"""What the method is compared with, made of the same blocks; and colour for its pictures.
+
+    imprint    a picture printed into a finished spectrogram
+    sds        a picture that both models pull at, step by step (score distillation)
+    colourise  colours for a grey picture that stays as it is, to whoever sees only its light
+
+The first two are the baselines of "Images that Sound" (Chen et al. 2024, arXiv 2405.12221). Their
+results are Canvases, which answer like a Trajectory: `picture()`, `sound()`, `mel_picture()`.
+"""
+
+from .canvas import Canvas
+from .colour import colourise, keep_luminance
+from .distillation import FourierImage, SDSStep, distillation_loss, sds
+from .printing import PAPER_IMPRINT, imprint, print_into
+
+__all__ = [
+    "imprint",
+    "print_into",
+    "PAPER_IMPRINT",
+    "sds",
+    "SDSStep",
+    "FourierImage",
+    "distillation_loss",
+    "colourise",
+    "keep_luminance",
+    "Canvas",
+]
