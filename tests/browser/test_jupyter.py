@@ -78,7 +78,7 @@ def open_and_run(browser, address, name):
     context = browser.new_context(viewport={"width": 1300, "height": 1000}, reduced_motion="reduce")
     page = context.new_page()
     page.add_init_script(LISTEN)
-    page.goto(f"{address}/lab/tree/{name}", timeout=120000)
+    page.goto(f"{address}/lab/workspaces/{name[:2]}/tree/{name}", timeout=120000)
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=120000)
     kernel = "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
     page.wait_for_function(f"{kernel}?.status === 'idle'", timeout=120000)
@@ -296,7 +296,7 @@ def test_the_saved_notebook_turned_into_html_still_plays(page, lab, browser, tmp
 
 def test_the_lesson_itself_is_played_and_scrubbed(lab, browser):
     page = open_and_run(browser, lab[0], LESSON.name)
-    page.wait_for_selector(".its-scrubber", timeout=300000)
+    page.wait_for_selector(".its-scrubber", state="attached", timeout=300000)
     page.locator(".its-scrubber").first.scroll_into_view_if_needed()
     frames = f"[...{SCRUBBER}.frames.get('clean').values()]"
     done = f"{frames}.filter((f) => f.samples && f.bitmap).length === 12"
