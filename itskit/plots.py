@@ -28,7 +28,7 @@ def picture(what, step: int | None = None, *, mel: MelSettings | None = None, ax
     mel = mel or known.get(len(pixels), POCKET_MEL)
     ax = ax or _axes((8, 2.4))
     seconds = pixels.shape[1] * mel.hop_length / mel.sr
-    ax.imshow(pixels, cmap="gray", aspect="auto", extent=(0, seconds, len(pixels), 0))
+    _show(ax, pixels, aspect="auto", extent=(0, seconds, len(pixels), 0))
     hertz = row_frequencies(mel)
     ticks = [f for f in (125, 500, 1000, 2000, 4000) if hertz[-1] <= f <= hertz[0]]
     places = np.interp(ticks, hertz[::-1], np.arange(len(hertz))[::-1] + 0.5)
@@ -53,7 +53,7 @@ def norms(trajectory: Trajectory, *, item: int = 0, ax=None):
     for name, values, colour in zip(names, columns, _colours(names), strict=True):
         ax.plot(values, color=colour, label=name)
     ax.set(xlabel="step", ylabel="root mean square", title="How strong each estimate is")
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, 1.1 * np.nanmax(columns, initial=1))
     ax.legend(frameon=False)
     return ax
 
@@ -69,6 +69,22 @@ def tug_of_war(trajectory: Trajectory, *, item: int = 0, ax=None):
     ax.set(xlabel="step", ylabel="share of the update", title="Who moves the latent")
     ax.set(xlim=(0, max(1, len(trajectory) - 1)), ylim=(0, 1))
     ax.legend(frameon=False, loc="upper right")
+    return ax
+
+
+def scores(trajectory: Trajectory, *, item: int = 0, ax=None):
+    """How well the pair's own scorers recognise each prompt in every step's clean estimate.
+
+    Raises ValueError if the pair brings no scorers.
+    """
+    curves = diagnose.scores(trajectory, item)
+    if not curves:
+        raise ValueError("no scores: this trajectory's pair has no scorers for its prompts")
+    ax = ax or _axes()
+    for curve in curves:
+        ax.plot(curve["values"], color=COLOURS[curve["guide"]], label=curve["label"])
+    ax.set(xlabel="step", ylabel="cosine with the prompt", title="What the judges recognise")
+    ax.legend(frameon=False)
     return ax
 
 
@@ -95,9 +111,15 @@ def steps(trajectory: Trajectory, count: int = 8, *, item: int = 0, columns: int
     for ax in axes.flat:
         ax.axis("off")
     for ax, step in zip(axes.flat, chosen, strict=False):
-        ax.imshow(np.asarray(trajectory.picture(int(step), item).image), cmap="gray")
+        _show(ax, np.asarray(trajectory.picture(int(step), item).image))
         ax.set_title(f"step {step + 1}, t = {trajectory.steps[step].t}", fontsize=9)
     return axes
+
+
+def _show(ax, pixels: np.ndarray, **options) -> None:
+    """Black is 0 and white is full scale, whatever the picture holds."""
+    full = 255 if pixels.dtype == np.uint8 else 1
+    ax.imshow(pixels, cmap="gray", vmin=0, vmax=full, **options)
 
 
 def _axes(size: tuple[float, float] = (8, 2.6)):

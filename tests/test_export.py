@@ -181,6 +181,17 @@ def test_every_file_gives_its_recipe_back(tmp_path, name):
     assert export.read_recipe(path) == NASTY_RUN.recipe
 
 
+def test_a_plot_carries_the_recipe_of_its_run(tmp_path, trajectory):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from itskit import plots
+
+    path = export.figure(plots.diagnosis(trajectory), trajectory, tmp_path)
+    assert path.name.endswith("--plot.png")
+    assert export.read_recipe(path) == trajectory.recipe
+
+
 def test_a_long_recipe_survives_in_a_sound(tmp_path, trajectory):
     recipe = trajectory.recipe | {"image_weight": np.linspace(0, 1, 16 * 64 * 4).tolist()}
     long = type(trajectory)(trajectory.steps, recipe, trajectory.pair)
@@ -268,6 +279,17 @@ def test_a_models_belief_is_the_clean_latent_of_its_own_noise(trajectory):
     assert (again - step.noisy).abs().max() < 1e-4
     with pytest.raises(ValueError, match="clean, noisy, guide-0, guide-1"):
         scrub.latents(trajectory, "dirty")
+
+
+def test_a_run_saved_without_noises_has_no_beliefs_to_show(tmp_path, trajectory):
+    trajectory.save(tmp_path / "run.safetensors", noises=False)
+    loaded = type(trajectory).load(tmp_path / "run.safetensors", trajectory.pair)
+    assert [track["key"] for track in scrub.tracks(loaded)] == ["clean", "noisy"]
+    facts = scrub.facts(loaded)
+    assert not any(facts["diagnosis"]["cosine"])
+    assert facts["diagnosis"]["shares"][0][8] == pytest.approx(
+        trajectory.steps[8].weights[0], abs=1e-3
+    )
 
 
 def test_scores_are_asked_at_a_few_steps_and_joined(trajectory):

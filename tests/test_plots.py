@@ -4,6 +4,8 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -77,3 +79,20 @@ def test_steps_run_from_the_first_to_the_last(trajectory):
     assert titles[0].startswith("step 1,")
     assert titles[-1].startswith("step 12,")
     assert len(plots.diagnosis(trajectory)) == 3
+
+
+def test_pictures_keep_black_and_white(trajectory):
+    grey = np.full((128, 64), 0.25)
+    assert plots.picture(grey).images[0].get_clim() == (0, 1)
+    assert plots.picture(trajectory).images[0].get_clim() == (0, 255)
+
+
+def test_scores_draws_what_the_pairs_judges_say(trajectory):
+    with pytest.raises(ValueError, match="no scorers"):
+        plots.scores(trajectory)
+    judges = {"sound": lambda latent, prompt: latent.mean((1, 2, 3))}
+    pair = replace(trajectory.pair, scorers=judges)
+    ax = plots.scores(replace(trajectory, pair=pair))
+    truth = [float(step.clean[0].mean()) for step in trajectory.steps]
+    assert ax.lines[0].get_ydata() == pytest.approx(truth, abs=1e-4)
+    assert ax.lines[0].get_label() == "sound score"

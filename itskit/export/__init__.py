@@ -1,7 +1,7 @@
 """Files of a result: picture, sound, film, page. Each carries the recipe that makes it again."""
 
 from .carry import read_recipe
-from .files import animation, audio, contact_sheet, png
+from .files import animation, audio, contact_sheet, figure, png
 from .film import video
 from .names import safe_name
 from .pages import iframe, page, page_frames, page_html
@@ -11,6 +11,7 @@ __all__ = [
     "animation",
     "audio",
     "contact_sheet",
+    "figure",
     "iframe",
     "page",
     "page_frames",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..sampling import Trajectory
 from ..spectrogram import normalise_loudness
-from .carry import add_to_wav, as_text, picture_options, recipe_of
+from .carry import KEY, add_to_wav, as_text, picture_options, recipe_of
 from .names import file_for, title_of
 from .scrub import keyframes
 
@@ -78,6 +79,15 @@ def contact_sheet(
     labels = [f"step {k + 1} of {len(trajectory)}, t = {trajectory.steps[k].t}" for k in chosen]
     sheet = grid(tiles, labels, heading=title_of(recipe), columns=columns)
     sheet.save(path, format="PNG", **picture_options(recipe, ".png"))
+    return path
+
+
+def figure(axes, trajectory: Trajectory, path=None, *, item: int = 0) -> Path:
+    """Write a plot (the axes that `itskit.plots` returns) as PNG, with the run's recipe."""
+    recipe = recipe_of(trajectory, item)
+    path = file_for(path, recipe, "--plot.png")
+    drawn = np.ravel(axes)[0].figure
+    drawn.savefig(path, format="png", dpi=150, metadata={KEY: as_text(recipe)})
     return path
 
 

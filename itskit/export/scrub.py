@@ -63,12 +63,14 @@ def style() -> str:
 
 def tracks(trajectory: Trajectory) -> list[dict]:
     """The tracks of a trajectory as {key, label, hint}: the clean estimate, the noisy latent, and
-    what each guide alone believes."""
+    what each guide alone believes, where its noises were kept."""
     found = [
         {"key": "clean", "label": "Result", "hint": "the clean result predicted at this step"},
         {"key": "noisy", "label": "Noisy", "hint": "the latent as it is, noise and all"},
     ]
     for g, name in enumerate(diagnose.guide_names(trajectory)):
+        if all(step.noises[g : g + 1] in ((), (None,)) for step in trajectory.steps):
+            continue
         hint = f"what the {name} model alone believes at this step"
         found.append({"key": f"guide-{g}", "label": f"{name.capitalize()} only", "hint": hint})
     return found
