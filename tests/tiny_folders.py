@@ -64,7 +64,7 @@ def stable_diffusion(folder: Path, unet_seed=0, vae_seed=0, text_seed=0, **vae_c
         AutoencoderKL(**{**VAE, **vae_changes}).save_pretrained(folder / "vae")
         torch.manual_seed(text_seed)
         CLIPTextModel(_text_config()).save_pretrained(folder / "text_encoder")
-    _tokenizer(folder / "tokenizer")
+    tokenizer(folder / "tokenizer")
     (folder / "scheduler").mkdir()
     (folder / "scheduler/scheduler_config.json").write_text(json.dumps(SCHEDULER))
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}))
@@ -109,8 +109,9 @@ def vocabulary() -> dict[str, int]:
     return {t: i for i, t in enumerate([*tokens, "<|startoftext|>", "<|endoftext|>"])}
 
 
-def _tokenizer(folder: Path) -> None:
-    folder.mkdir()
+def tokenizer(folder: Path) -> None:
+    """CLIP's tokenizer of `vocabulary`."""
+    folder.mkdir(exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps(vocabulary()))
     (folder / "merges.txt").write_text("#version: 0.2\nb e\nl l</w>\nbe ll</w>\n")
     marks = {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>"}

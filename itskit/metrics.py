@@ -1,0 +1,335 @@
+"""How much a result looks like its picture's words and sounds like its sound's, with intervals.
+
+    clip_score   the grey spectrogram against words, by CLIP (Radford et al. 2021)
+    clap_score   the sound against words, by CLAP (Wu et al. 2023)
+    evaluate     many results -> one flat dict of means and 95% intervals
+    compare      each model alone, whatever else, and the method, on the same prompts and seeds
+    table        such dicts as a Markdown table
+    vocoder_cycle  what of the picture is still there once it has been heard
+
+CLIP and CLAP are used as "Images that Sound" (Chen et al. 2024, arXiv 2405.12221) uses them; they
+are downloaded when first used. A pair's own quick scorers (`pair.scorers`) need nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from .compose import compose
+from .modality import Pair, Picture, Sound
+
+CLIP = "openai/clip-vit-base-patch16"
+CLAP = "laion/clap-htsat-unfused"
+CLAP_RATE, CLAP_SECONDS = 48000, 10
+
+
+# --- CLIP ---------------------------------------------------------------------------------------
+
+
+def clip_score(picture, prompt: str, model: str | Path = CLIP) -> float:
+    """Cosine, at least 0, between a picture and words: the mean over overlapping squares.
+
+    `picture` is a Picture, PIL image, or array (H, W), (1, H, W) or (3, H, W) in [0, 1] with
+    H <= W; its channels are averaged, since what is scored is a spectrogram. The squares are H
+    pixels wide and H / 8 apart. `model` is a repository or folder of a transformers CLIP model.
+    """
+    clip, tokenizer, size = _clip(str(model))
+    words = tokenizer(prompt, return_tensors="pt", truncation=True).to(clip.device)
+    pixels = clip_input(squares(_grey(picture)), size).to(clip.device)
+    with torch.no_grad():
+        answer = clip(pixel_values=pixels, **words)
+        cosines = answer.logits_per_image / clip.logit_scale.exp()  # (squares, 1)
+    return max(0.0, float(cosines.mean()))
+
+
+def squares(grey: np.ndarray) -> np.ndarray:
+    """The squares (N, H, H) of a picture (H, W), H / 8 apart; a rest at the right is left out."""
+    height, width = grey.shape
+    if width < height:
+        raise ValueError(f"the picture is {width} wide and {height} high: expected width >= height")
+    lefts = range(0, width - height + 1, max(1, height // 8))
+    return np.stack([grey[:, left : left + height] for left in lefts])
+
+
+def clip_input(grey_squares: np.ndarray, size: int = 224) -> torch.Tensor:
+    """Squares (N, H, H) in [0, 1] as CLIP takes them (N, 3, size, size): 8 bits, bicubic, its
+    training's mean and standard deviation of each channel."""
+    resized = [
+        Image.fromarray((square * 255).round().astype(np.uint8)).resize(
+            (size, size), Image.Resampling.BICUBIC
+        )
+        for square in grey_squares
+    ]
+    grey = torch.from_numpy(np.stack(resized).astype(np.float32) / 255)[:, None]  # (N, 1, s, s)
+    mean = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1)
+    deviation = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1)
+    return (grey - mean) / deviation
+
+
+def _grey(picture) -> np.ndarray:
+    """(H, W) in [0, 1]."""
+    picture = picture.image if isinstance(picture, Picture) else picture
+    if isinstance(picture, Image.Image):
+        picture = np.asarray(picture.convert("RGB"), np.float32).transpose(2, 0, 1) / 255
+    array = np.asarray(picture, np.float32)
+    array = array.mean(0) if array.ndim == 3 else array
+    if array.ndim != 2 or not (array.min() >= 0 and array.max() <= 1):
+        raise ValueError(f"a picture of shape {array.shape}: expected (H, W), values in [0, 1]")
+    return array
+
+
+@lru_cache(maxsize=1)
+def _clip(source: str):
+    from transformers import CLIPModel, CLIPTokenizer
+
+    folder = _folder(source)
+    model = CLIPModel.from_pretrained(folder).float().eval().to(_device())
+    tokenizer = CLIPTokenizer.from_pretrained(folder)
+    return model, tokenizer, model.config.vision_config.image_size
+
+
+# --- CLAP ---------------------------------------------------------------------------------------
+
+
+def clap_score(sound: Sound, prompt: str, model: str | Path = CLAP) -> float:
+    """Cosine, at least 0, between a sound and words.
+
+    The sound is resampled to 48 kHz and its peak brought to 1; of more than 10 s the first are
+    heard. `model` is a repository or folder of a transformers CLAP model.
+    """
+    clap, tokenizer, features = _clap(str(model))
+    words = tokenizer(prompt, return_tensors="pt", truncation=True, max_length=77)
+    heard = features(clap_input(sound), sampling_rate=CLAP_RATE, return_tensors="pt")
+    given = {**words, **heard}
+    with torch.no_grad():
+        answer = clap(**{name: value.to(clap.device) for name, value in given.items()})
+        cosine = answer.logits_per_audio / clap.logit_scale_a.exp()  # (1, 1)
+    return max(0.0, float(cosine))
+
+
+def clap_input(sound: Sound) -> np.ndarray:
+    """The samples (n,) at 48 kHz, their peak at 1, at most 10 s."""
+    import librosa
+
+    y = librosa.resample(sound.samples, orig_sr=sound.rate, target_sr=CLAP_RATE)
+    return librosa.util.normalize(y)[: CLAP_RATE * CLAP_SECONDS]
+
+
+@lru_cache(maxsize=1)
+def _clap(source: str):
+    from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel
+
+    folder = _folder(source)
+    model = ClapModel.from_pretrained(folder).float().eval().to(_device())
+    return (
+        model,
+        AutoTokenizer.from_pretrained(folder),
+        ClapFeatureExtractor.from_pretrained(folder),
+    )
+
+
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _folder(source: str) -> Path:
+    """A local folder, or a repository of the hub, without the weights of other frameworks.
+
+    Raises ConnectionError if it cannot be downloaded.
+    """
+    from huggingface_hub import snapshot_download
+
+    if (folder := Path(source).expanduser()).is_dir():
+        return folder
+    for weights in ("model.safetensors", "pytorch_model.bin"):
+        try:
+            kinds = ["*.json", "merges.txt", weights]
+            folder = Path(snapshot_download(source, allow_patterns=kinds))
+        except Exception as error:
+            raise ConnectionError(
+                f"{source} could not be downloaded ({type(error).__name__}: {error}): expected a "
+                "repository of the hub and a network, or a folder that has its files"
+            ) from error
+        if (folder / weights).is_file():
+            break
+    return folder
+
+
+# --- many results -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """`score(result, item, prompt)` is a number, higher where an item of a result (a Trajectory or
+    a Canvas) is more like the prompt; `of` says which prompt is meant, "image" or "sound"."""
+
+    of: str
+    score: Callable[..., float]
+
+
+def _by_pair(of: str) -> Callable[..., float]:
+    @torch.no_grad()
+    def score(result, item: int, prompt: str) -> float:
+        if hasattr(result, "latent"):
+            latent = result.latent[item : item + 1]  # (1, C, h, w)
+        else:
+            latent = getattr(result.pair, of).encode(result.pictures[item : item + 1])
+        return float(result.pair.scorers[of](latent, prompt))
+
+    return score
+
+
+# The scorers that a pair brings: quick, and to be trusted only for comparisons.
+PAIR_SCORERS = {of: Scorer(of, _by_pair(of)) for of in ("image", "sound")}
+# The paper's.
+PAPER_SCORERS = {
+    "clip": Scorer("image", lambda r, item, prompt: clip_score(r.mel_picture(item=item), prompt)),
+    "clap": Scorer("sound", lambda r, item, prompt: clap_score(r.sound(item=item), prompt)),
+}
+
+
+def scores(
+    result,
+    *,
+    scorers: dict[str, Scorer] | None = None,
+    prompts: tuple[str | None, str | None] | None = None,
+) -> dict[str, list[float]]:
+    """What each scorer says of each item of a result: {"image": [...], "sound": [...]}.
+
+    scorers  name -> Scorer; None takes the pair's own if it has them, else CLIP and CLAP
+    prompts  (image, sound) to score against, such as the sound that a picture was made without;
+             None takes those that the result was made with, and leaves out what had none
+    """
+    if scorers is None:
+        scorers = PAIR_SCORERS if result.pair.scorers else PAPER_SCORERS
+    own = result.recipe.get("image_prompt"), result.recipe.get("sound_prompt")
+    meant = dict(zip(("image", "sound"), prompts or own, strict=True))
+    items = range(len(result.latent if hasattr(result, "latent") else result.pictures))
+    return {
+        name: [scorer.score(result, item, meant[scorer.of]) for item in items]
+        for name, scorer in scorers.items()
+        if meant[scorer.of]
+    }
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """The mean, and half of its 95% interval: 1.96 standard deviations by the root of n."""
+    values = np.asarray(values, dtype=float)
+    return float(values.mean()), float(1.96 * values.std() / len(values) ** 0.5)
+
+
+def _summary(found: Sequence[dict[str, list[float]]]) -> dict[str, float]:
+    """{"n", name, name_interval, ...} of all values of each name."""
+    values = {name: [v for f in found for v in f.get(name, [])] for f in found for name in f}
+    numbers = {"n": max(map(len, values.values()), default=0)}
+    for name, all_of_it in values.items():
+        numbers[name], numbers[f"{name}_interval"] = interval(all_of_it)
+    return numbers
+
+
+def evaluate(results, *, scorers=None, prompts=None) -> dict[str, float]:
+    """Scores of all items of one result or several: {"n": items, "image": mean, "image_interval":
+    half of the 95% interval, ...}, a flat dict.
+
+    The arguments are those of `scores`. The interval is over items: several seeds of few prompts
+    say little about other prompts.
+    """
+    results = list(results) if isinstance(results, (list, tuple)) else [results]
+    if not results:
+        raise ValueError("results was empty: expected a Trajectory or Canvas, or several")
+    return _summary([scores(result, scorers=scorers, prompts=prompts) for result in results])
+
+
+def compare(
+    pair: Pair,
+    prompts: Sequence[tuple[str, str]],
+    seeds: Sequence[int] = (0, 1, 2, 3),
+    *,
+    others: dict[str, Callable] | None = None,
+    scorers: dict[str, Scorer] | None = None,
+    progress: bool = True,
+    **settings,
+) -> dict[str, dict[str, float]]:
+    """Each way of making something of the same (image, sound) prompts and seeds, in numbers.
+
+    Each model alone bounds what its scorer can say; "composed" is the method. `others` adds ways:
+    name -> function (pair, image_prompt, sound_prompt, seeds=…), such as {"imprint":
+    baselines.imprint}. `settings` go to `compose`. All are scored against both prompts. Values are
+    means over seeds, so that the interval, over prompts, says what to expect of another prompt.
+    """
+
+    def made_by(*speaking):
+        def make(pair, *both, seeds):
+            image, sound = (both[k] if names[k] in speaking else None for k in (0, 1))
+            return compose(pair, image, sound, seeds=seeds, progress=False, **settings)
+
+        return make
+
+    names = "image", "sound"
+    ways = {f"{name} model alone": made_by(name) for name in names}
+    ways |= {**(others or {}), "composed": made_by(*names)}
+    found: dict[str, list] = {way: [] for way in ways}
+    for both in tqdm(prompts, disable=not progress):
+        for way, make in ways.items():
+            said = scores(make(pair, *both, seeds=list(seeds)), scorers=scorers, prompts=both)
+            found[way].append({name: [float(np.mean(v))] for name, v in said.items()})
+    return {way: _summary(values) for way, values in found.items()}
+
+
+def table(rows: dict[str, dict[str, float]], digits: int = 3) -> str:
+    """Rows of `evaluate` or `compare` as a Markdown table, "mean ± half of the 95% interval"."""
+    columns = [c for c in dict.fromkeys(name for row in rows.values() for name in row) if c != "n"]
+    columns = [column for column in columns if not column.endswith("_interval")]
+    lines = [["", *columns, "n"], ["---"] * (len(columns) + 2)]
+    for way, row in rows.items():
+        cells = [
+            f"{row[c]:.{digits}f} ± {row[f'{c}_interval']:.{digits}f}" if c in row else "–"
+            for c in columns
+        ]
+        lines.append([way, *cells, str(row["n"])])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+# --- is what is heard what is seen? -------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Cycle:
+    """A mel picture that was `asked` for, and the one that is `heard` in the sound made of it,
+    both (H, W) in [0, 1]."""
+
+    asked: np.ndarray
+    heard: np.ndarray
+
+    @property
+    def difference(self) -> np.ndarray:
+        """(H, W): above 0 where more is heard than was asked for."""
+        return self.heard - self.asked
+
+    @property
+    def error(self) -> float:
+        """The mean absolute difference, a share of the way from black to white."""
+        return float(np.abs(self.difference).mean())
+
+
+def vocoder_cycle(result, item: int = 0) -> Cycle:
+    """The wave of a result analysed again, to be laid beside the picture that it was made of.
+
+    Analysis brings every sound to one level, so that a constant difference of levels, the median
+    over what is not black in either, is taken out.
+    """
+    asked = result.mel_picture(item=item)  # (H, W)
+    heard = result.pair.sound.analyse(result.sound(item=item))[0, 0].numpy()  # (H, W')
+    columns = min(asked.shape[1], heard.shape[1])
+    asked, heard = asked[:, :columns], heard[:, :columns]
+    seen = (asked > 0) & (heard > 0)
+    level = float(np.median((asked - heard)[seen])) if seen.any() else 0.0
+    return Cycle(asked, np.where(heard > 0, (heard + level).clip(0, 1), 0.0))
