@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
+from ..models.pocket.networks import LATENT_CHANNELS
 from .canvas import fill_with_sound, place_drawing
 
 
@@ -19,7 +20,7 @@ def encode_all(vae, canvases, total, size=64):
             batch = []
     if batch:
         out.append(vae.encode(torch.from_numpy(np.stack(batch)[:, None])).half())
-    return torch.cat(out)
+    return torch.cat(out) if out else torch.empty(0, LATENT_CHANNELS, 16, 16).half()
 
 
 def filled_columns(canvas, margin=8):

@@ -46,7 +46,10 @@ def loss_function(net: Autoencoder, images, mels, *, size=16, kl_weight=2e-4, se
         output = net.decoder(latent) / 2 + 0.5
         reconstruction = reconstruction_loss(output, picture)
         kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
-        return reconstruction + kl_weight * kl, {"l1": F.l1_loss(output, picture), "kl": kl}
+        return reconstruction + kl_weight * kl, {
+            "l1": F.l1_loss(output, picture).detach(),
+            "kl": kl.detach(),
+        }
 
     return loss_of
 
