@@ -44,6 +44,9 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     top.add_argument("--compile", action="store_true", help="torch.compile the U-Net")
+    top.add_argument(
+        "--from-shipped", action="store_true", help="bank, image, sound: begin with the package's"
+    )
     top.add_argument("--threads", type=int, help="CPU threads")
     top.add_argument("--seed", type=int, default=0)
     top.add_argument("--weights", type=Path, help="folder of packed weights (default: shipped)")

@@ -98,7 +98,11 @@ def vae(args):
 
 def bank(args):
     """Latents for training and validation: WORK/{image,sound}_{train,validation}.safetensors."""
-    net = load_weights(Autoencoder(), args.work / "vae.safetensors")
+    net = Autoencoder()
+    if args.from_shipped:
+        net.load_state_dict(read_weights(FOLDER, "vae.safetensors"))
+    else:
+        net = load_weights(net, args.work / "vae.safetensors")
     images, records = read_pictures(args.data)
     mels, sounds = prepared_sounds(args)
     shares = unet_training.concept_shares(records)
@@ -126,7 +130,10 @@ def sound(args):
 
 def _train_unet(args, name, source, **shape):
     torch.manual_seed(args.seed)
-    net = text_unet().to(args.device)
+    net = text_unet()
+    if args.from_shipped:
+        net.load_state_dict(read_weights(FOLDER, f"{name}.safetensors"))
+    net = net.to(args.device)
     run = torch.compile(net) if args.compile else net
     texts = text_bank(args.device)
 

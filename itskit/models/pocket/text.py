@@ -35,9 +35,9 @@ class TextEncoder(nn.Module):
     @torch.no_grad()
     def forward(self, texts: list[str]):
         """(N,) texts → (N, 24, 384)."""
-        codes = self.tokenizer.encode_batch(list(texts))
-        ids = torch.tensor([c.ids for c in codes])  # (N, 23)
-        mask = torch.tensor([c.attention_mask for c in codes])  # (N, 23)
+        codes, device = self.tokenizer.encode_batch(list(texts)), self.bert.device
+        ids = torch.tensor([c.ids for c in codes], device=device)  # (N, 23)
+        mask = torch.tensor([c.attention_mask for c in codes], device=device)  # (N, 23)
         states = self.bert(input_ids=ids, attention_mask=mask).last_hidden_state  # (N, 23, 384)
         states = states * mask[..., None]
         sentence = nn.functional.normalize(states.sum(1), dim=1) * TEXT_WIDTH**0.5  # (N, 384)
