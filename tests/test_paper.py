@@ -125,6 +125,14 @@ def test_picture_mel_and_waveform_are_the_papers(composed, expected, pair):
     _near(cut[:-reach], wave[: len(cut) - reach])
 
 
+def test_a_seed_starts_from_the_papers_noise(pair):
+    """Its code draws in half precision, which is ours, rounded."""
+    generator = torch.manual_seed(1234)
+    shape = (1, 4, ROWS // 8, WIDTH // 8)
+    drawn = torch.randn(shape, generator=generator, dtype=torch.float16)
+    assert torch.equal(itskit.init_latent(pair, [1234]).half(), drawn)
+
+
 def test_guidance_takes_one_call_a_model_and_step(folders):
     counted = itskit.load_pair("paper", image=folders[0], sound=folders[1])
     calls = {"image": [], "sound": []}
@@ -375,6 +383,20 @@ def test_networks_that_take_turns_are_copied_in_one_direction(folders):
     ] == [True, False]
     assert torch.equal(unets[0].conv_in.weight, before)
     assert torch.equal(stage.turn(unets[0]).conv_in.weight, before)
+
+
+def test_compiling_is_asked_for_and_excludes_turns(folders, monkeypatch):
+    asked = []
+    monkeypatch.setattr(UNet2DConditionModel, "compile", lambda self, mode: asked.append(mode))
+    models = {"image": folders[0], "sound": folders[1]}
+    itskit.load_pair("paper", **models)
+    assert asked == []
+    itskit.load_pair("paper", **models, compile=True)
+    assert asked == ["reduce-overhead"] * 2
+    parts = [sd.load_parts(folder, torch.float32) for folder in folders]
+    voice = paper.auffusion_voice(folders[1])
+    with pytest.raises(ValueError, match="do not go together"):
+        paper.build("x", *parts, Stage(turns=True), voice, compile=True)
 
 
 def test_turns_change_nothing(folders, pair):

@@ -12,9 +12,9 @@ def load_pair(name: str | Path = "pocket", **options) -> Pair:
 
     "pocket" is the small pair that ships with itskit; a folder with a `weights.json` is one that
     `python -m itskit.training` made. "paper" is Stable Diffusion 1.5 with Auffusion, downloaded
-    when first used (about 5 GB); `image` and `sound` name other repositories or folders, the other
-    options are those of `models.paper.load`: device, dtype, memory, compile. `models.registry`
-    lists what else has a name.
+    when first used (some gigabytes); `image` and `sound` name other repositories or folders, the
+    other options are those of `models.paper.load`: device, dtype, memory, compile.
+    `models.registry` lists what else has a name.
 
     Raises ValueError for a name that is none of these; FileNotFoundError, ValueError,
     PermissionError, ConnectionError or MemoryError if weights are missing, damaged, gated, out of

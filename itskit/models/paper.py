@@ -112,7 +112,8 @@ def build(
     weights_hash: str = "",
     compile: bool = False,
 ) -> Pair:
-    """The Pair of parts that are in memory. Raises ValueError if their latent spaces differ."""
+    """The Pair of parts that are in memory. Raises ValueError if their latent spaces differ,
+    or if compiled U-Nets should take turns."""
     encode_image = sd.text_encoding(seeing.encoder, seeing.tokenizer, stage)
     encode_sound = encode_image
     if hearing.encoder is not seeing.encoder:
@@ -129,11 +130,15 @@ def build(
     sound = sd.modality("sound", hearing, stage, encode_sound, *canvas, **hear)
     if hearing.vae is not seeing.vae:
         check_latent_space(image, sound)
-    for unet in (seeing.unet, hearing.unet):
+    if compile and stage.turns:
+        raise ValueError(
+            "compile=True and U-Nets that take turns do not go together, since compiled code holds "
+            "on to the weights: expected memory='all', or compile=False"
+        )
+    for unet in (seeing.unet, hearing.unet) if not stage.turns else ():
+        stage(unet)
         if compile:
-            unet.compile(mode="max-autotune-no-cudagraphs" if stage.turns else "reduce-overhead")
-        if not stage.turns:
-            stage(unet)
+            unet.compile(mode="reduce-overhead")
     return Pair(name, image, sound, PAPER, PRESETS, weights_hash, voice.crop_pixels)
 
 
