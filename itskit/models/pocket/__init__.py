@@ -25,10 +25,10 @@ HEIGHT, WIDTH = 128, 512
 SQUARE, TILE = 128, 16
 
 DEFAULTS = {
-    "num_inference_steps": 20,
+    "num_inference_steps": 14,
     "solver": "dpmpp_2m",
-    "image_scale": 5.0,
-    "sound_scale": 4.0,
+    "image_scale": 8.0,
+    "sound_scale": 8.0,
     "image_weight": 0.5,
     "sound_weight": 0.5,
     "image_start": 0.0,
