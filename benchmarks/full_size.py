@@ -147,7 +147,7 @@ def papers_loop(seeing, hearing, vocoder, steps, size, device, dtype, decode=Tru
     if decode:
         pictures = [p.vae.decode(latents / 0.18215).sample / 2 + 0.5 for p in (seeing, hearing)]
         mel = pictures[1].clamp(0, 1)[0].mean(0).flip(0)
-        vocoder((mel * 16.81 - 11.51)[None].float().cpu())
+        vocoder((mel * 16.81 - 11.51)[None].float())
     finish(device)
 
 
@@ -182,8 +182,8 @@ class Bench:
         self.cheap = tiny or self.device == "cuda"
         sizes = TINY if tiny else TRUE
         self.seeing, self.hearing = random_parts(sizes, self.device, self.dtype)
-        self.voice = paper.vocoder_voice(Generator(sizes["vocoder"]).eval().requires_grad_(False))
-        self.vocoder = Generator(sizes["vocoder"]).eval().requires_grad_(False)
+        self.vocoder = Generator(sizes["vocoder"]).eval().requires_grad_(False).to(self.device)
+        self.voice = paper.vocoder_voice(self.vocoder, self.device)
         self.size = self.voice.height, self.voice.width
 
     def pair(self, change=lambda unet: unet, turns=False):

@@ -42,8 +42,8 @@ def test_another_model_in_a_known_pair(folders, tmp_path):
 def test_an_entry_of_ones_own(folders, monkeypatch):
     """As in the docs: a voice that makes each column a click."""
 
-    def clicks(folder):
-        assert folder == folders[1]
+    def clicks(folder, device):
+        assert (folder, device.type) == (folders[1], "cpu")
         return Voice(
             render=lambda picture: Sound(picture.mean((0, 1)).repeat_interleave(100).numpy(), 8000),
             analyse=lambda sound: torch.zeros(1, 1, 64, 64),

@@ -65,7 +65,7 @@ def load(
     sound: str | Path,
     *,
     name: str = "paper",
-    voice: Callable[[Path], Voice] | None = None,
+    voice: Callable[[Path, torch.device], Voice] | None = None,
     parts: tuple[str, ...] = (*hub.PARTS, "vocoder"),
     device=None,
     dtype: torch.dtype | None = None,
@@ -74,7 +74,7 @@ def load(
 ) -> Pair:
     """The pair of two Stable Diffusion folders or repositories, `image` and `sound`.
 
-    voice    folder of the sound model -> Voice; by default Auffusion's vocoder
+    voice    (folder of the sound model, device) -> Voice; by default Auffusion's vocoder
     parts    subfolders that the sound model must have
     device   where the networks run; by default a GPU if there is one
     dtype    what they compute in; by default float16 on a GPU, float32 elsewhere
@@ -89,7 +89,7 @@ def load(
     half = dtype != torch.float32
     folders = hub.find(image, hub.PARTS, half), hub.find(sound, parts, half)
     turns = choose_turns(memory, _sizes(folders, dtype), free_memory(device), device)
-    speaking = (voice or auffusion_voice)(folders[1])
+    speaking = (voice or auffusion_voice)(folders[1], device)
     seeing, hearing = (sd.load_parts(folder, dtype) for folder in folders)
     return build(
         name,
@@ -145,20 +145,21 @@ def build(
 # --- Auffusion's vocoder ------------------------------------------------------------------------
 
 
-def auffusion_voice(folder: Path) -> Voice:
-    """HiFi-GAN on the CPU, in float32: it is small, and half precision would be heard."""
-    return vocoder_voice(load_vocoder(folder / "vocoder"))
+def auffusion_voice(folder: Path, device="cpu") -> Voice:
+    """HiFi-GAN on `device`, in float32: it is small, and half precision would be heard."""
+    return vocoder_voice(load_vocoder(folder / "vocoder"), device)
 
 
-def vocoder_voice(vocoder: Generator) -> Voice:
+def vocoder_voice(vocoder: Generator, device="cpu") -> Voice:
+    vocoder = vocoder.to(device)
     mel = replace(PAPER_MEL, n_mels=vocoder.num_mels, hop_length=vocoder.hop)
 
     @torch.no_grad()
     def render(picture: Tensor) -> Sound:
         """(1 or 3, n_mels, W) -> W * hop samples."""
-        rows = picture.float().cpu().mean(0).flip(0)  # (n_mels, W), lowest first
+        rows = picture.to(device, torch.float32).mean(0).flip(0)  # (n_mels, W), lowest first
         log_mel = rows * (mel.log_max - mel.log_min) + mel.log_min
-        return Sound(vocoder(log_mel[None])[0].numpy(), mel.sr)
+        return Sound(vocoder(log_mel[None])[0].cpu().numpy(), mel.sr)
 
     def analyse(what) -> Tensor:
         return analyse_sound(what, mel)

@@ -14,7 +14,7 @@ from .hub import PARTS
 class Entry:
     """Two Stable Diffusion repositories or folders of one latent space, and how the second sounds.
 
-    voice  folder of the sound model -> Voice (see `paper.py`); None is Auffusion's vocoder
+    voice  (folder of the sound model, device) -> Voice (`paper.py`); None is Auffusion's vocoder
     parts  subfolders that the sound model has to have
     """
 
@@ -24,10 +24,10 @@ class Entry:
     parts: tuple[str, ...] = (*PARTS, "vocoder")
 
 
-def _riffusion_voice(folder: Path):
+def _riffusion_voice(folder: Path, device):
     from .riffusion import voice
 
-    return voice(folder)
+    return voice(folder, device)
 
 
 STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"

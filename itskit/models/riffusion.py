@@ -21,8 +21,8 @@ SR, HOP, WINDOW, N_FFT = 44100, 441, 4410, 17640  # 10 ms, 100 ms, 400 ms
 ROWS, TOP_HZ, POWER = 512, 10000, 0.25
 
 
-def voice(folder: Path) -> Voice:
-    """The voice of a Riffusion folder, which holds nothing but Stable Diffusion's parts."""
+def voice(folder: Path, device) -> Voice:
+    """The voice of a Riffusion folder: no network, so neither the folder nor the device matters."""
     return Voice(render, analyse, ROWS, ROWS)
 
 
