@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from ..baselines import print_into
 from ..compose import compose
 from ..models import pocket
 from ..models.pocket.weights import FOLDER, weights_hash
@@ -22,11 +23,6 @@ from .data import mel_pictures, read_pictures, read_sounds
 from .words import UNSEEN_PICTURES, UNSEEN_SOUNDS, pairs, picture_prompt, sound_prompt
 
 RATES_ONE = (1,)
-
-
-def imprint(picture, spectrogram):
-    """`spec · (1 − 0.5·(1 − image))`: arXiv 2405.12221, section 4.1; both (…, H, W) in [0, 1]."""
-    return spectrogram * (1 - 0.5 * (1 - picture))
 
 
 class Namer:
@@ -51,7 +47,7 @@ def results_of(pair, image_prompt, sound_prompt, seeds, **settings):
     decode = pair.image.decode
     out = {"image only": decode(image.latent), "sound only": decode(sound.latent)}
     out["composed"] = decode(both.latent)
-    out["imprint"] = imprint(out["image only"], out["sound only"])
+    out["imprint"] = print_into(out["image only"], out["sound only"])
     return out
 
 
