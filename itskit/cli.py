@@ -16,6 +16,8 @@ from itskit import __version__
 
 # Flag, keyword of `itskit.compose`, type, help. What is not given is left to preset and pair.
 SETTINGS = (
+    ("--image-negative", "image_negative", str, "what the picture should keep away from"),
+    ("--sound-negative", "sound_negative", str, "what the sound should keep away from"),
     ("--steps", "num_inference_steps", int, "denoising steps"),
     ("--image-scale", "image_scale", float, "classifier-free guidance scale of the picture"),
     ("--sound-scale", "sound_scale", float, "classifier-free guidance scale of the sound"),

@@ -18,6 +18,8 @@ from .modality import Modality, Pair, Picture, Sound
 from .sampling import Step, Trajectory, encode, init_latent, sample
 
 DEFAULTS = {
+    "image_negative": "",
+    "sound_negative": "",
     "num_inference_steps": 30,
     "image_scale": 7.5,
     "sound_scale": 7.5,
@@ -41,6 +43,8 @@ def compose(
     seed: int = 0,
     seeds: Sequence[int] | None = None,
     preset: str | None = None,
+    image_negative: str | None = None,
+    sound_negative: str | None = None,
     num_inference_steps: int | None = None,
     image_scale: float | None = None,
     sound_scale: float | None = None,
@@ -66,6 +70,7 @@ def compose(
     image_prompt, sound_prompt  None leaves that model out: the other one works alone
     seed, seeds    one item, or a batch of one item for each of the seeds
     preset         a named set of settings of this pair
+    *_negative     words to keep away from; they count if the scale is not 1
     *_scale        classifier-free guidance scale
     *_weight       a number, a map (H, W) over the canvas, or a function (index,
                    num_inference_steps) -> number or map, as in `Guide`
@@ -145,7 +150,8 @@ def recompose(pair: Pair, recipe: dict, **changes) -> Trajectory:
     if recipe.get("init") and "init" not in changes:
         raise ValueError(f"the recipe began with {recipe['init']}: expected the same as init=...")
     names = {*DEFAULTS, "image_prompt", "sound_prompt", "seeds", "preset"}
-    kept = {name: recipe[name] for name in names & set(recipe)}
+    kept = {"image_negative": "", "sound_negative": ""}  # the oldest recipes know of none
+    kept |= {name: recipe[name] for name in names & set(recipe)}
     if kept.get("preset") not in pair.presets:  # the settings themselves are all in the recipe
         kept["preset"] = None
     return compose(pair, **{**kept, **changes})
@@ -166,7 +172,7 @@ def _resolve(pair: Pair, preset: str | None, given: dict) -> dict:
 def _guide(modality: Modality, name: str, prompt: str, settings: dict) -> Guide:
     """The guide of the "image" or "sound" settings."""
     scale, weight, start = (settings[f"{name}_{which}"] for which in ("scale", "weight", "start"))
-    encoded = encode_prompt(modality, prompt)
+    encoded = encode_prompt(modality, prompt, settings[f"{name}_negative"])
     return Guide(modality, encoded, scale=scale, weight=_replay_weight(weight), start=start)
 
 

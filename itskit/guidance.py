@@ -27,10 +27,17 @@ class Prompt:
 
 @torch.no_grad()
 def encode_prompt(modality: Modality, text: str, negative: str = "") -> Prompt:
-    """Encode `text`, and `negative`, which may be empty. Raises ValueError if `text` is empty."""
+    """Encode `text`, and `negative`, words to keep away from, which may be empty.
+
+    Raises ValueError if `text` is empty or one of them is no text.
+    """
     if not isinstance(text, str) or not text.strip():
         raise ValueError(
             f"the prompt for {modality.name!r} was {text!r}: expected words, such as 'a castle'"
+        )
+    if not isinstance(negative, str):
+        raise ValueError(
+            f"the negative prompt for {modality.name!r} was {negative!r}: expected words, or ''"
         )
     return Prompt(text, negative, modality.encode_prompt(text), modality.encode_prompt(negative))
 

@@ -111,11 +111,13 @@ def test_each_seed_gets_its_files(run, tmp_path):
 def test_settings_reach_the_recipe(run, tmp_path):
     flags = ["--image-scale", 3, "--sound-scale", 4, "--image-weight", 0.25, "--sound-weight", 0.75]
     flags += ["--image-start", 0.5, "--sound-start", 0, "--solver", "dpmpp_2m", "--width", 256]
+    flags += ["--image-negative", "fog", "--sound-negative", "rain"]
     code, _, err = run("compose", *WORDS, *QUICK, *flags)
     assert code == 0, err
     recipe = json.loads(one_file(tmp_path / "out", ".json").read_text())
     expected = {"image_scale": 3, "sound_scale": 4, "image_weight": 0.25, "sound_weight": 0.75}
     expected |= {"image_start": 0.5, "sound_start": 0, "solver": "dpmpp_2m", "width": 256}
+    expected |= {"image_negative": "fog", "sound_negative": "rain"}
     assert {key: recipe[key] for key in expected} == expected
     with Image.open(one_file(tmp_path / "out", ".png")) as image:
         assert image.size == (256, 128)

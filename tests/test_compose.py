@@ -49,6 +49,21 @@ def test_equals_the_calls_by_hand():
     assert got.pair is toys and got.picture().image.size == (128, 64)
 
 
+def test_negative_prompts_are_those_of_encode_prompt():
+    toys = pair()
+    image = Guide(toys.image, encode_prompt(toys.image, "a castle", "fog"), 5.0, weight=0.5)
+    sound = Guide(toys.sound, encode_prompt(toys.sound, "bells", "rain"), 5.0, weight=0.5)
+    *_, expected = sample([image, sound], init_latent(toys, 0), num_inference_steps=6)
+    settings = {"image_scale": 5.0, "sound_scale": 5.0, "image_start": 0.0, **FAST}
+    negatives = {"image_negative": "fog", "sound_negative": "rain"}
+    got = compose(toys, "a castle", "bells", **negatives, **settings)
+    assert torch.equal(got.latent, expected.latent)
+    assert {name: got.recipe[name] for name in negatives} == negatives
+    plain = compose(toys, "a castle", "bells", **settings)
+    assert not torch.allclose(plain.latent, expected.latent)
+    assert plain.recipe["image_negative"] == plain.recipe["sound_negative"] == ""
+
+
 def test_one_prompt_is_one_model_alone():
     toys = pair()
     for name, prompts in (("image", ("a", None)), ("sound", (None, "a"))):
@@ -106,12 +121,15 @@ def test_crop_is_the_pairs():
 
 def test_call_beats_preset_beats_pair_beats_library():
     toys = pair(
-        defaults={"image_scale": 2.0, "sound_scale": 2.0, "num_inference_steps": 3},
+        defaults={"image_scale": 2.0, "sound_negative": "rain", "num_inference_steps": 3},
         presets={"paper": {"image_scale": 10.0, "sound_scale": 10.0, "strength": None}},
     )
+    negatives = [{}, {"preset": "paper", "sound_negative": ""}, {"sound_negative": "hail"}]
+    kept = [compose(toys, "a", "b", progress=False, **given).recipe for given in negatives]
+    assert [recipe["sound_negative"] for recipe in kept] == ["rain", "", "hail"]
     plain = compose(toys, "a", "b", progress=False).recipe
     named = compose(toys, "a", "b", preset="paper", sound_scale=4.0, progress=False).recipe
-    assert (plain["image_scale"], plain["sound_scale"], plain["preset"]) == (2.0, 2.0, None)
+    assert (plain["image_scale"], plain["sound_scale"], plain["preset"]) == (2.0, 7.5, None)
     assert (named["image_scale"], named["sound_scale"], named["preset"]) == (10.0, 4.0, "paper")
     assert len(plain["seeds"]) == 1 and plain["num_inference_steps"] == 3
     library = {"image_weight", "sound_weight", "image_start", "solver", "strength", "crop"}
@@ -166,6 +184,7 @@ def _wipe(index, num_inference_steps):
         {"image_weight": torch.rand(5, 7, generator=torch.Generator().manual_seed(0))},
         {"image_weight": _fade, "sound_weight": _wipe, "image_start": 0.5},
         {"preset": "loud"},
+        {"image_negative": "fog", "sound_negative": "räin"},
     ],
 )
 def test_a_recipe_makes_the_same_again(settings):
@@ -190,6 +209,14 @@ def test_a_recipe_may_be_changed():
 def test_a_preset_that_is_gone_is_not_needed_again():
     once = compose(pair(presets={"loud": {"sound_scale": 12.0}}), "a", "b", preset="loud", **FAST)
     assert _same(once, recompose(pair(), once.recipe, progress=False))
+
+
+def test_a_recipe_from_before_negative_prompts_had_none():
+    once = compose(pair(), "a", "b", **FAST)
+    old = {name: value for name, value in once.recipe.items() if "negative" not in name}
+    fussy = pair(defaults={"image_negative": "fog", "sound_negative": "rain"})
+    assert _same(once, recompose(fussy, old, progress=False))
+    assert not _same(once, compose(fussy, "a", "b", **FAST))
 
 
 def test_other_networks_are_told():
@@ -314,6 +341,7 @@ def test_init_is_needed_again():
         ({"image_weight": [[1, np.nan]]}, r"the weight was .*nan.*: expected .*finite"),
         ({"image_weight": 0, "sound_weight": 0}, r"at step 0 of 30: the weights .* all 0"),
         ({"image_weight": {"per_step": [1, 1]}}, r"given for 2 steps: expected 30"),
+        ({"sound_negative": 7}, r"negative prompt for 'sound' was 7: expected words"),
         ({"image_start": 1.5}, r"guide 'image' was given .*start=1.5.*expected"),
         ({"sound_start": 0.5}, r"at step 0 of 30: .*change a weight, start or stop"),
         ({"width": 100}, r"width=100: expected a multiple of 16 pixels; try 96"),

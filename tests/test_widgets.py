@@ -150,8 +150,10 @@ def test_composer_hands_its_controls_to_compose():
     mine.controls["image_scale"].value = 9.5
     mine.controls["image_weight"].value = 0.3
     mine.controls["sound_prompt"].value = "  rain  "
+    mine.controls["sound_negative"].value = " thunder "
     result = mine.run()
     assert len(result) == 6
+    assert (calls[0]["image_negative"], calls[0]["sound_negative"]) == ("", "thunder")
     assert calls[0]["seed"] == 42
     assert calls[0]["image_scale"] == 9.5
     assert calls[0]["sound_prompt"] == "rain"
@@ -203,6 +205,22 @@ def test_history_brings_a_result_and_its_settings_back():
     mine.past.children[0].click()
     assert mine.result is first
     assert mine.controls["image_prompt"].value == "a castle with towers"
+
+
+def test_history_brings_negative_prompts_and_missing_ones_back():
+    mine = widgets.Composer(composing_pair(), show=lambda result: ipywidgets.Label("shown"))
+    mine.controls["num_inference_steps"].value = 2
+    mine.controls["image_negative"].value = "fog"
+    mine.controls["image_start"].value = 0.5
+    mine.controls["sound_prompt"].value = ""
+    alone = mine.run()
+    assert (alone.recipe["image_negative"], alone.recipe["sound_prompt"]) == ("fog", None)
+    mine.controls["sound_prompt"].value = "bells"
+    mine.controls["image_negative"].value = ""
+    mine.run()
+    mine.past.children[0].click()
+    assert mine.controls["image_negative"].value == "fog"
+    assert mine.controls["sound_prompt"].value == ""
 
 
 def test_an_error_is_told_as_text_and_leaves_the_composer_usable():

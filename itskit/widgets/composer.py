@@ -60,8 +60,9 @@ class Composer(w.VBox):
 
     def _settings(self) -> w.Widget:
         names = ("num_inference_steps", "seed", "image_scale", "sound_scale", "image_start")
-        numbers = w.VBox([self.controls[name] for name in (*names, "weight", "image_weight")])
-        settings = w.Accordion([numbers, self.curve, self.map], selected_index=None)
+        names += ("weight", "image_weight", "image_negative", "sound_negative")
+        controls = w.VBox([self.controls[name] for name in names])
+        settings = w.Accordion([controls, self.curve, self.map], selected_index=None)
         for k, title in enumerate(("Settings", "Weight over the run", "Weight over the canvas")):
             settings.set_title(k, title)
         return settings
@@ -69,8 +70,11 @@ class Composer(w.VBox):
     def settings(self) -> dict:
         """What the controls say, as keyword arguments of `compose`."""
         values = {name: control.value for name, control in self.controls.items()}
-        values["image_prompt"] = values["image_prompt"].strip() or None
-        values["sound_prompt"] = values["sound_prompt"].strip() or None
+        for name in ("image", "sound"):
+            values[f"{name}_prompt"] = values[f"{name}_prompt"].strip() or None
+            values[f"{name}_negative"] = values[f"{name}_negative"].strip()
+        if values["sound_prompt"] is None:
+            del values["image_start"]  # nobody else is there to begin
         choice, number = values.pop("weight"), values.pop("image_weight")
         image, sound = {
             "number": (number, 1 - number),
@@ -113,7 +117,9 @@ class Composer(w.VBox):
         recipe = trajectory.recipe
         for name, control in self.controls.items():
             value = recipe["seeds"][0] if name == "seed" and "seeds" in recipe else recipe.get(name)
-            if isinstance(value, (int, float, str)):
+            if isinstance(control, w.Text):
+                control.value = value or ""
+            elif isinstance(value, (int, float)):
                 control.value = value
         self.stage.children = (self._show(trajectory),)
         short = "stopped" in recipe
@@ -173,6 +179,8 @@ def _controls(defaults: dict, image_prompt: str, sound_prompt: str) -> dict[str,
         "image_start": number("warm start", defaults["image_start"], 0, 0.9, 0.05),
         "weight": w.ToggleButtons(options=["number", "curve", "map"], description="weight", **wide),
         "image_weight": number("image weight", weight, 0, 1, 0.05),
+        "image_negative": w.Text(defaults["image_negative"], description="do not see", **wide),
+        "sound_negative": w.Text(defaults["sound_negative"], description="do not hear", **wide),
     }
 
 
