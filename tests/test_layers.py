@@ -24,7 +24,7 @@ RANKS = {
     "baselines": 4,
     "metrics": 4,
     "diagnose": 4,
-    "hunt": 4,
+    "hunt": 4.5,  # ranks what `metrics` scored
     "plots": 5,
     "export": 5,
     "widgets": 6,

@@ -1,0 +1,158 @@
+"""Hunt for seeds: compose many, score each, keep the few that are picture and sound at once."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+
+import numpy as np
+from tqdm import tqdm
+
+from . import metrics
+from .compose import compose
+from .modality import Pair
+from .sampling import Trajectory
+
+
+@dataclass(frozen=True, eq=False)
+class Hunt:
+    """What `hunt` brought home; a notebook shows it as a strip of pictures with their sounds.
+
+    found   (seed, {scorer: score}, Trajectory of that seed alone) of the kept seeds, best first
+    scores  {"seed": seed, scorer: score, ...} of every seed that was tried, best first
+    """
+
+    found: tuple[tuple[int, dict[str, float], Trajectory], ...]
+    scores: list[dict]
+
+    def __iter__(self) -> Iterator[tuple[int, dict[str, float], Trajectory]]:
+        return iter(self.found)
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def __getitem__(self, place):
+        return self.found[place]
+
+    def __repr__(self) -> str:
+        seeds = ", ".join(str(seed) for seed, *_ in self)
+        return f"Hunt(best first: seeds {seeds}; {len(self.scores)} tried)"
+
+    def _repr_html_(self) -> str:
+        recipe = self[0][2].recipe
+        words = " + ".join(recipe[f"{of}_prompt"] or "" for of in ("image", "sound"))
+        tiles = "".join(_tile(*one) for one in self)
+        return (
+            f"<p>{escape(words.strip(' +'))}: best of {len(self.scores)} seeds</p>"
+            f'<div style="display: flex; flex-wrap: wrap; gap: 12px">{tiles}</div>'
+        )
+
+
+def hunt(
+    pair: Pair,
+    image_prompt: str | None,
+    sound_prompt: str | None,
+    *,
+    seeds: Iterable[int] = range(16),
+    batch: int = 4,
+    keep: int = 4,
+    scorers: dict[str, metrics.Scorer] | None = None,
+    progress: bool = True,
+    **settings,
+) -> Hunt:
+    """Compose with many seeds, `batch` at a time, and keep the best.
+
+    How well the method of "Images that Sound" (Chen et al. 2024, arXiv 2405.12221) does depends on
+    the seed, and its authors picked the results that they show by hand, often one of a hundred.
+
+    Which is best: each score is standardised over the seeds tried (less their mean, by their
+    standard deviation), and a seed is as good as the lowest of its standardised scores. A seed has
+    to beat the others as picture and as sound: no excellence in one makes up for failing in the
+    other, as it would in a mean; and since scores of two scorers share no unit, each is measured
+    by its own spread. That says which of these seeds are best, not that any is good.
+
+    scorers   name -> `metrics.Scorer`; None takes the pair's own if it has them, else CLIP and CLAP
+    settings  keyword arguments of `compose`
+
+    Memory holds the steps of the best `keep` so far and of one batch. What is best may turn with
+    the seeds that follow, so a seed let go before may be composed again at the end. Ctrl-C keeps
+    what was found before the batch that it stopped. Raises ValueError for settings that do not fit.
+    """
+    seeds = list(dict.fromkeys(int(seed) for seed in seeds))
+    if not seeds or batch < 1 or keep < 1:
+        raise ValueError(
+            f"{len(seeds)} seeds, batch={batch}, keep={keep}: expected 1 or more of each"
+        )
+
+    def make(some: Sequence[int]) -> Trajectory:
+        result = compose(pair, image_prompt, sound_prompt, seeds=some, progress=False, **settings)
+        if "stopped" in result.recipe:
+            raise KeyboardInterrupt
+        return result
+
+    rows: dict[int, dict[str, float]] = {}  # of every seed
+    held: dict[int, Trajectory] = {}  # of the best so far
+    starts = range(0, len(seeds), batch)
+    try:
+        for some in (seeds[k : k + batch] for k in tqdm(starts, disable=not progress)):
+            result = make(some)
+            scored = metrics.scores(result, scorers=scorers)
+            if not scored:
+                raise ValueError("no scorer scored: expected one for a prompt that is given")
+            rows |= {s: {name: v[k] for name, v in scored.items()} for k, s in enumerate(some)}
+            within = [seed for seed in rank(rows) if seed in held or seed in some][:keep]
+            held = {s: held[s] if s in held else _one(result, some.index(s)) for s in within}
+            del result  # before the next batch is made
+        for seed in set(rank(rows)[:keep]) - set(held):
+            held[seed] = make([seed])
+    except KeyboardInterrupt:
+        if not held:
+            raise
+    order = rank(rows)
+    best = [seed for seed in order if seed in held][:keep]
+    found = tuple((seed, dict(rows[seed]), held[seed]) for seed in best)
+    return Hunt(found, [{"seed": seed, **rows[seed]} for seed in order])
+
+
+def rank(rows: dict[int, dict[str, float]]) -> list[int]:
+    """The seeds of {seed: {scorer: score}}, best first, by the rule in `hunt`.
+
+    A seed with a score that is no number comes last; of equals the earlier comes first.
+    """
+    values = np.array([list(row.values()) for row in rows.values()], float)  # (seeds, scorers)
+    spread = np.nanstd(values, axis=0)  # (scorers,)
+    standard = (values - np.nanmean(values, axis=0)) / np.where(spread > 0, spread, 1)
+    lowest = np.nan_to_num(standard.min(axis=1), nan=-np.inf)  # (seeds,)
+    return [list(rows)[k] for k in np.argsort(-lowest, kind="stable")]
+
+
+def _one(result: Trajectory, item: int) -> Trajectory:
+    """One item of a batch as a run of its own, in memory of its own: the batch can be let go."""
+
+    def pick(latents):
+        return None if latents is None else latents[item : item + 1].clone()  # (1, C, h, w)
+
+    steps = tuple(
+        replace(
+            step,
+            **{name: pick(getattr(step, name)) for name in ("noisy", "latent", "clean")},
+            noises=tuple(map(pick, step.noises)),
+        )
+        for step in result.steps
+    )
+    return Trajectory(
+        steps, {**result.recipe, "seeds": [result.recipe["seeds"][item]]}, result.pair
+    )
+
+
+def _tile(seed: int, scores: dict[str, float], run: Trajectory) -> str:
+    picture = b64encode(run.picture()._repr_png_()).decode()
+    said = ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
+    label = escape(f"seed {seed}: {said}")
+    return (
+        '<figure style="margin: 0; max-width: 512px">'
+        f'<img src="data:image/png;base64,{picture}" alt="{label}" style="max-width: 100%">'
+        f"<figcaption>{label}</figcaption>{run.sound()._repr_html_()}</figure>"
+    )
