@@ -152,15 +152,34 @@ def sample(
 
 
 @torch.no_grad()
-def decode(modality: Modality, latent: Tensor, crop: int = 0, render: Callable | None = None):
+def decode(modality: Modality, latent: Tensor, crop: int = 0):
     """The Picture or Sound in `latent` (1, C, h, w), or a list of B of them for (B, C, h, w).
 
-    `crop` pixels are cut from the right edge; another `render` may replace the modality's.
+    `crop` pixels, and the sound that they are, are cut from the right edge.
     """
     pictures = modality.decode(latent).float().cpu()  # (B, 1 or 3, H, W)
-    pictures = pictures[..., : pictures.shape[-1] - crop]
-    results = [(render or modality.render)(picture) for picture in pictures]
+    results = [render(modality, picture, crop) for picture in pictures]
     return results[0] if len(results) == 1 else results
+
+
+def render(modality: Modality, picture: Tensor, crop: int = 0) -> Picture | Sound:
+    """What a whole decoded picture (1 or 3, H, W) shows or plays, without its last `crop` columns.
+
+    It is cut after rendering, as in the paper, whose vocoder hears the whole: a wave made of a part
+    would end otherwise.
+    """
+    whole, width = modality.render(picture), picture.shape[-1]
+    if isinstance(whole, Sound):
+        return Sound(whole.samples[: len(whole.samples) * (width - crop) // width], whole.rate)
+    columns, rows = whole.image.size
+    return Picture(whole.image.crop((0, 0, columns * (width - crop) // width, rows)))
+
+
+@torch.no_grad()
+def _mel_picture(modality: Modality, latent: Tensor, crop: int) -> np.ndarray:
+    """The grey picture (H, W - crop) of a latent (1, C, h, w)."""
+    grey = modality.decode(latent).float().cpu()[0].mean(0)  # (1 or 3, H, W) -> (H, W)
+    return grey[:, : grey.shape[-1] - crop].numpy()
 
 
 @torch.no_grad()
@@ -207,12 +226,12 @@ class Trajectory:
         """The result (B, C, h, w)."""
         return self.steps[-1].latent
 
-    def _decode(self, name: str, step: int | None, item: int, **how):
+    def _decode(self, name: str, step: int | None, item: int, how: Callable = decode):
         if self.pair is None:
             raise ValueError("no pair to decode with: expected Trajectory.load(path, pair=...)")
         latent = self.latent if step is None else self.steps[step].clean
         crop = self.pair.crop_pixels if self.recipe.get("crop") else 0
-        return decode(getattr(self.pair, name), latent[item][None], crop, **how)
+        return how(getattr(self.pair, name), latent[item][None], crop)
 
     def picture(self, step: int | None = None, item: int = 0) -> Picture:
         """What there is to see in the result, or in the clean estimate of a step."""
@@ -224,7 +243,7 @@ class Trajectory:
 
     def mel_picture(self, step: int | None = None, item: int = 0) -> np.ndarray:
         """The mel picture (H, W) in [0, 1] that `sound` plays; row 0 is the highest frequency."""
-        return self._decode("sound", step, item, render=lambda picture: picture.mean(0).numpy())
+        return self._decode("sound", step, item, _mel_picture)
 
     def save(self, path, noises: bool = True) -> None:
         """Write steps, in float16, and recipe as one safetensors file, with or without noises."""

@@ -1,5 +1,7 @@
 """The sampling loop against a plain loop over diffusers' schedulers, and against closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from safetensors.torch import save_file
 from toys import RATE, SHAPE, gaussian, gaussian_pair, pair, tiny_unet
 
 from itskit import sampling
+from itskit.export.scrub import show
 from itskit.guidance import Guide, encode_prompt
 from itskit.modality import Pair, Picture, Sound
 from itskit.sampling import Trajectory, decode, denoise_step, encode, init_latent, sample
@@ -394,6 +397,29 @@ def test_crop_cuts_picture_and_sound_alike():
     assert cut.picture().image.size == (112, 64) and whole.picture().image.size == (128, 64)
     np.testing.assert_array_equal(cut.sound().samples, whole.sound().samples[: 112 * 8])
     assert cut.mel_picture(1).shape == (64, 112)
+
+
+def test_a_sound_is_rendered_whole_and_then_cut():
+    """A voice that listens to the right: each column's loudness is the sum of all that follow."""
+
+    def voice(picture):
+        sums = picture.mean((0, 1)).flip(0).cumsum(0).flip(0)  # (W,)
+        return Sound(sums.repeat_interleave(5).numpy(), RATE)
+
+    toys = pair(crop_pixels=16)
+    toys = replace(toys, sound=replace(toys.sound, render=voice))
+    run = replace(_trajectory(crop=True), pair=toys)
+    mel = toys.sound.decode(run.latent[:1])[0].mean(0)  # (64, 128), uncropped
+    whole = [float(mel[:, column:].mean(0).sum()) for column in range(128)]
+    expected = np.repeat(whole[:112], 5)
+    for sound in (
+        run.sound(),
+        decode(toys.sound, run.latent[:1], 16),
+        show(run, run.latent[:1])[1],
+    ):
+        np.testing.assert_allclose(sound.samples, expected, rtol=1e-5)
+    np.testing.assert_array_equal(run.mel_picture(), mel[:, :112])
+    assert show(run, run.latent[:1])[0].image.tobytes() == run.picture().image.tobytes()
 
 
 @pytest.mark.parametrize("noises", [True, False])

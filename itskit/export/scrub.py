@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .. import diagnose
 from ..modality import Picture, Sound
-from ..sampling import Trajectory, decode
+from ..sampling import Trajectory, decode, render
 from ..schedule import predict_clean
 from ..spectrogram import PAPER_MEL, POCKET_MEL, MelSettings, row_frequencies
 from . import encode
@@ -159,8 +159,7 @@ def show(trajectory: Trajectory, latent: Tensor) -> tuple[Picture, Sound]:
         return decode(pair.image, latent, crop), decode(pair.sound, latent, crop)
     with torch.no_grad():  # one decoder for both: its work is done once
         picture = pair.image.decode(latent).float().cpu()[0]  # (1 or 3, H, W)
-    picture = picture[..., : picture.shape[-1] - crop]
-    return pair.image.render(picture), pair.sound.render(picture)
+    return render(pair.image, picture, crop), render(pair.sound, picture, crop)
 
 
 def facts(
