@@ -9,6 +9,7 @@ import json
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -70,22 +71,40 @@ def _parser() -> argparse.ArgumentParser:
     compose = commands.add_parser(
         "compose", parents=[common], help="two prompts in, one picture that is also a sound out"
     )
-    compose.add_argument("image_prompt", metavar="IMAGE_PROMPT", help="what it should look like")
-    compose.add_argument("sound_prompt", metavar="SOUND_PROMPT", help="what it should sound like")
     seeds = compose.add_mutually_exclusive_group()
     seeds.add_argument("--seed", type=int, default=0, help="where the noise comes from (0)")
     seeds.add_argument("--seeds", type=_seeds, metavar="1,2,3", help="one result for each")
-    for flag, keyword, kind, text in SETTINGS:
-        compose.add_argument(flag, dest=keyword, type=kind, metavar=kind.__name__, help=text)
-    compose.add_argument("--pair", default="pocket", help="pocket, paper or a folder (pocket)")
     compose.set_defaults(run=_compose)
+
+    hunt = commands.add_parser("hunt", parents=[common], help="the best of many seeds")
+    hunt.add_argument(
+        "--seeds",
+        type=_tried,
+        default=range(16),
+        metavar="16",
+        help="how many, or which: 1,2,3 (16)",
+    )
+    hunt.add_argument("--keep", type=int, default=4, help="how many of them to write (4)")
+    hunt.add_argument("--batch", type=int, default=4, help="how many at a time (4)")
+    hunt.set_defaults(run=_hunt)
+
+    for command in (compose, hunt):
+        command.add_argument(
+            "image_prompt", metavar="IMAGE_PROMPT", help="what it should look like"
+        )
+        command.add_argument(
+            "sound_prompt", metavar="SOUND_PROMPT", help="what it should sound like"
+        )
+        for flag, keyword, kind, text in SETTINGS:
+            command.add_argument(flag, dest=keyword, type=kind, metavar=kind.__name__, help=text)
+        command.add_argument("--pair", default="pocket", help="pocket, paper or a folder (pocket)")
 
     again = commands.add_parser("again", parents=[common], help="make a result from its recipe")
     again.add_argument("recipe", metavar="RECIPE", help="the .json, or any file that itskit made")
     again.add_argument("--pair", help="use this pair instead of the recipe's")
     again.set_defaults(run=_again)
 
-    for command in (compose, again):
+    for command in (compose, hunt, again):
         command.add_argument("--init", metavar="FILE", help="start from a picture or a recording")
         command.add_argument("--out", default="out", type=Path, help="folder for the files (out)")
         command.add_argument("--no-video", action="store_true", help="no MP4")
@@ -103,18 +122,25 @@ def _parser() -> argparse.ArgumentParser:
 def _compose(args) -> None:
     import itskit
 
-    settings = {key: getattr(args, key) for _, key, _, _ in SETTINGS}
-    settings = {key: value for key, value in settings.items() if value is not None}
-    if args.init is not None:
-        settings["init"] = read_start(args.init)
-    pair = _load(args.pair)
+    settings, pair = _settings(args), _load(args.pair)
     seeds = args.seeds or [args.seed]
     for number, seed in enumerate(seeds, start=1):  # one by one: each result is there to be opened
         count = f" ({number} of {len(seeds)})" if len(seeds) > 1 else ""
         print(f"Composing “{args.image_prompt}” and “{args.sound_prompt}”, seed {seed}{count}")
         started = time.perf_counter()
         result = itskit.compose(pair, args.image_prompt, args.sound_prompt, seed=seed, **settings)
-        _save(result, args, started)
+        _save(result, args, _composed(started))
+
+
+def _hunt(args) -> None:
+    import itskit
+
+    settings, pair = _settings(args), _load(args.pair)
+    settings |= {"seeds": args.seeds, "keep": args.keep, "batch": args.batch}
+    print(f"Hunting for “{args.image_prompt}” and “{args.sound_prompt}”, {len(args.seeds)} seeds")
+    for seed, scores, result in itskit.hunt(pair, args.image_prompt, args.sound_prompt, **settings):
+        said = ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
+        _save(result, args, f"Seed {seed}: {said}")
 
 
 def _again(args) -> None:
@@ -124,7 +150,8 @@ def _again(args) -> None:
     changes = {} if args.init is None else {"init": read_start(args.init)}
     pair = _load(args.pair or recipe["pair"])
     started = time.perf_counter()
-    _save(recompose(pair, recipe, **changes), args, started)
+    result = recompose(pair, recipe, **changes)
+    _save(result, args, _composed(started))
 
 
 def _info(args) -> None:
@@ -139,6 +166,13 @@ def _info(args) -> None:
     print(f"{'licence':14}{_licence(pair.name)}")
 
 
+def _settings(args) -> dict:
+    """The keyword arguments of `compose` that were given."""
+    settings = {key: getattr(args, key) for _, key, _, _ in SETTINGS}
+    settings |= {"init": None if args.init is None else read_start(args.init)}
+    return {key: value for key, value in settings.items() if value is not None}
+
+
 def _load(name: str):
     """`load_pair`, telling the person who waits: the first import takes seconds."""
     print(f"Loading the {name} pair ...", flush=True)
@@ -147,13 +181,17 @@ def _load(name: str):
     return itskit.load_pair(name)
 
 
-def _save(result, args, started: float) -> None:
+def _composed(started: float) -> str:
+    return f"Composed in {time.perf_counter() - started:.1f} s. Your files:"
+
+
+def _save(result, args, heading: str) -> None:
     """Write every file of every item of a result and say what each is."""
     from itskit import export
     from itskit.export.carry import recipe_of
     from itskit.export.names import stem_for
 
-    print(f"Composed in {time.perf_counter() - started:.1f} s. Your files:")
+    print(heading)
     args.out.mkdir(parents=True, exist_ok=True)
     for item in range(len(result.recipe["seeds"])):
         recipe = recipe_of(result, item)
@@ -221,6 +259,11 @@ def _seeds(text: str) -> list[int]:
     except ValueError:
         message = f"expected whole numbers with commas between, such as 1,2,3, got {text!r}"
         raise argparse.ArgumentTypeError(message) from None
+
+
+def _tried(text: str) -> Sequence[int]:
+    """A list of seeds, or the first so many."""
+    return range(int(text)) if text.isdecimal() else _seeds(text)
 
 
 def _version(package: str) -> str:

@@ -131,6 +131,40 @@ def test_prompts_cannot_leave_the_folder(run, tmp_path):
     assert recipe["image_prompt"] == "../../" + NASTY
 
 
+# ---- hunt ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("flag", "tried"), [("5", range(5)), ("6,2,9", (6, 2, 9))])
+def test_hunt_writes_the_best_of_its_seeds(monkeypatch, run, tmp_path, flag, tried):
+    """The judges know how bright the noise of each seed was, and call the darkest the best."""
+    made = []
+
+    def darkness(latent, prompt):
+        return -latent.mean((1, 2, 3))
+
+    def noisy_pair(name):
+        pair = known_pair()
+        scorers = {"image": darkness, "sound": darkness}
+
+        def predict_noise(latent, t, prompt_embeds):  # as if all were noise: the seed decides
+            return latent * (1 - pair.image.alpha_bar[t]).sqrt()
+
+        changes = {"predict_noise": predict_noise}
+        made.append(pair)
+        image, sound = (replace(m, **changes) for m in (pair.image, pair.sound))
+        return replace(pair, image=image, sound=sound, scorers=scorers)
+
+    monkeypatch.setattr(itskit, "load_pair", noisy_pair)
+    code, out, err = run("hunt", *WORDS, "--seeds", flag, "--keep", 2, *QUICK)
+    assert code == 0, err
+    noise = itskit.init_latent(made[0], tried)
+    best = [tried[k] for k in noise.mean((1, 2, 3)).argsort()[:2].tolist()]
+    recipes = [json.loads(path.read_text()) for path in (tmp_path / "out").glob("*.json")]
+    assert sorted(recipe["seeds"][0] for recipe in recipes) == sorted(best)
+    assert out.index(f"Seed {best[0]}: image") < out.index(f"Seed {best[1]}: image")
+    assert len(list((tmp_path / "out").glob("*.wav"))) == 2
+
+
 # ---- again ---------------------------------------------------------------------------------------
 
 
@@ -175,6 +209,8 @@ def test_a_picture_to_begin_with_is_asked_for_again(run, tmp_path):
         (["compose", *WORDS, "--seeds", "1;2"], "1;2"),
         (["compose", *WORDS, "--seed", "1", "--seeds", "1,2"], "--seed"),
         (["compose", *WORDS, "--init", "missing.png"], "missing.png"),
+        (["hunt", *WORDS, "--keep", "0"], "keep=0"),
+        (["hunt", *WORDS, "--seeds", "some"], "some"),
         (["again", "missing.json"], "missing.json"),
         (["sing"], "sing"),
     ],
