@@ -36,7 +36,7 @@ BENCHMARKS = $(wildcard benchmarks/*.py)
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-unit test-notebooks test-browser lint lab bench chromium clean distclean
+.PHONY: help demo gallery test test-fast test-unit test-notebooks test-browser lint lab bench chromium clean distclean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1|/' \
@@ -49,6 +49,9 @@ demo: $(VENV)/.itskit  ## set up, compose one picture that sounds, write it to o
 	@echo
 	@echo "Look, listen, scrub: open the .html file in $$OUT/ with any browser."
 	@echo "Another one:         make demo IMAGE=\"a cat\" SOUND=\"a cat meowing\" SEED=3"
+
+gallery: $(VENV)/.itskit  ## make the gallery's missing and stale entries, then its page
+	$(PY) gallery/build.py
 
 lab: $(VENV)/.lab  ## open the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks

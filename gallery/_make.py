@@ -1,0 +1,159 @@
+"""What all entries share: an `Entry` holds prompts, seed and settings, and writes three files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+HERE = Path(__file__).parent
+FILES = PAGE, SOUND, PICTURE = "page.html", "sound.mp3", "picture.png"
+TOOLS = ("build", "choose")
+PAGE_STEPS = 6  # of the result, and no other track: about 250 kB a page instead of 1.3 MB
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Two prompts and all that makes their result again.
+
+    seed      of the noise; in a pairing it is written by choose.py
+    remark    one sentence: what to look and listen for, or what goes wrong and why
+    settings  keyword arguments of `itskit.compose`, numbers and words; the pair's own otherwise
+    failure   shown for what goes wrong; its seed is never chosen
+    """
+
+    image: str
+    sound: str
+    seed: int
+    remark: str
+    settings: dict = field(default_factory=dict)
+    failure: bool = False
+
+    def failing(self, remark: str, **settings) -> Entry:
+        """The same words and the same seed with other settings, to show what they spoil."""
+        settings = {**self.settings, **settings}
+        return replace(self, remark=remark, settings=settings, failure=True)
+
+    def make(self, beside, pair=None, **changes) -> Path:
+        """Compose, and write picture, sound and page into the folder named after `beside`.
+
+        `beside` is the entry's own file, `pair` the shipped one unless it is given, `changes` are
+        further settings. What was there is replaced; an interrupted run replaces nothing.
+        """
+        import itskit
+
+        folder = Path(beside).with_suffix("")
+        settings = {"progress": pair is None, **self.settings, **changes}
+        pair = pair or itskit.load_pair("pocket")
+        result = itskit.compose(pair, self.image, self.sound, seed=self.seed, **settings)
+        if "stopped" in result.recipe:  # compose keeps the steps before Ctrl-C: not for a gallery
+            raise KeyboardInterrupt
+        write(result, folder)
+        print(f"{folder.name}: {', '.join(FILES)}", flush=True)
+        return folder
+
+
+# ---- files ---------------------------------------------------------------------------------------
+
+
+def write(result, folder: Path) -> None:
+    """The three files of a result, each with its recipe. The picture comes last: `is_current` asks
+    it, so that a folder that was left half written is made again."""
+    from itskit import export
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PAGE).write_text(_page(result), encoding="utf-8")
+    _write_mp3(result.sound(), folder / SOUND, result.recipe)
+    export.png(result, folder / PICTURE)
+
+
+def _page(result) -> str:
+    """The scrubber with PAGE_STEPS steps of the result: the whole one is `itskit.export.page`."""
+    from itskit import export
+    from itskit.export import scrub
+
+    facts = scrub.facts(result)
+    facts["tracks"] = facts["tracks"][:1]
+    return export.page_html(facts, _frames(result))
+
+
+def _frames(result):
+    from io import BytesIO
+
+    from itskit.export import encode, scrub
+
+    for step in scrub.keyframes(range(len(result)), PAGE_STEPS):
+        picture, sound = scrub.show(result, result.steps[step].clean[:1])
+        _write_mp3(sound, heard := BytesIO())
+        seen = encode.picture_bytes(picture.image, quality=80)
+        yield scrub.Frame("clean", step, seen, heard.getvalue())
+
+
+def _write_mp3(sound, file, recipe: dict | None = None) -> None:
+    """MP3, which every browser plays, at about 32 kbit/s and the toolkit's loudness."""
+    import soundfile
+
+    from itskit.export.carry import as_text
+    from itskit.export.names import title_of
+    from itskit.spectrogram import normalise_loudness
+
+    coding = {"format": "MP3", "compression_level": 0.6, "bitrate_mode": "VARIABLE"}
+    with soundfile.SoundFile(file, "w", sound.rate, 1, "MPEG_LAYER_III", **coding) as track:
+        if recipe is not None:
+            track.title, track.comment = title_of(recipe), as_text(recipe)
+        track.write(normalise_loudness(sound.samples, sound.rate))
+
+
+# ---- all of them ---------------------------------------------------------------------------------
+
+
+def entries(names=()) -> list[ModuleType]:
+    """The entries' modules, or those named: `entry`, a docstring that is its title, a `__file__`.
+
+    Raises SystemExit with the names that there are if one is unknown.
+    """
+    known = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in TOOLS)
+    known = [name for name in known if not name.startswith("_")]
+    if unknown := set(names) - set(known):
+        raise SystemExit(f"no entry {', '.join(sorted(unknown))}: expected {', '.join(known)}")
+    return [import_module(name) for name in known if not names or name in names]
+
+
+def asked(entry: Entry, pair) -> dict:
+    """What a recipe must say that was made from this entry with this pair as they are now."""
+    from itskit.compose import DEFAULTS
+
+    preset = pair.presets.get(entry.settings.get("preset"), {})
+    settings = {**DEFAULTS, **pair.defaults, **preset, **entry.settings}
+    return {
+        "pair": pair.name,
+        "weights_hash": pair.weights_hash,
+        "image_prompt": entry.image,
+        "sound_prompt": entry.sound,
+        "seeds": [entry.seed],
+        **{name: value for name, value in settings.items() if value is not None},
+    }
+
+
+def recipe_in(folder: Path) -> dict | None:
+    """The recipe of a folder whose three files are there; None if they are not."""
+    from itskit import export
+
+    if not all((folder / name).is_file() for name in FILES):
+        return None
+    return export.read_recipe(folder / PICTURE)
+
+
+def is_current(entry: Entry, folder: Path, pair) -> bool:
+    """Whether a folder holds what this entry makes: same prompts, seed, settings and weights."""
+    recipe = recipe_in(folder)
+    return recipe is not None and asked(entry, pair).items() <= recipe.items()
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file in one go: whoever is interrupted leaves the old one or the new one."""
+    beside = path.with_name(path.name + ".new")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)

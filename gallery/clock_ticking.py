@@ -1,0 +1,13 @@
+"""A clock that ticks."""
+
+from _make import Entry
+
+entry = Entry(
+    image="a clock",
+    sound="a clock ticking",
+    seed=0,
+    remark="Ticks are thin upright lines; a round dial has to be hung on them.",
+)
+
+if __name__ == "__main__":
+    entry.make(__file__)

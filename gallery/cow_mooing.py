@@ -1,0 +1,13 @@
+"""A cow that moos."""
+
+from _make import Entry
+
+entry = Entry(
+    image="a cow",
+    sound="a cow mooing",
+    seed=0,
+    remark="A moo bends slowly through many harmonics: a broad back is easily laid along them.",
+)
+
+if __name__ == "__main__":
+    entry.make(__file__)

@@ -1,0 +1,13 @@
+"""A garden with birds."""
+
+from _make import Entry
+
+entry = Entry(
+    image="a garden full of flowers",
+    sound="birds singing",
+    seed=0,
+    remark="Birdsong is thin curls high on the canvas, and the rest is left to the flowers.",
+)
+
+if __name__ == "__main__":
+    entry.make(__file__)

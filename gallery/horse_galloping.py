@@ -1,0 +1,13 @@
+"""A horse that gallops."""
+
+from _make import Entry
+
+entry = Entry(
+    image="a horse",
+    sound="a horse galloping",
+    seed=0,
+    remark="Hoofbeats stand in a row of columns, and so do legs.",
+)
+
+if __name__ == "__main__":
+    entry.make(__file__)

@@ -1,0 +1,13 @@
+"""A sheep that bleats."""
+
+from _make import Entry
+
+entry = Entry(
+    image="a sheep",
+    sound="a sheep bleating",
+    seed=0,
+    remark="A bleat trembles: its harmonics waver, and so does the edge of a fleece.",
+)
+
+if __name__ == "__main__":
+    entry.make(__file__)
