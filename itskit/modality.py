@@ -6,10 +6,18 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
+from os import PathLike
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
+
+
+def make_folder(path) -> None:
+    """Make the folders above a file that is to be written; a file object needs none."""
+    if isinstance(path, (str, PathLike)):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
 
 
 @dataclass(frozen=True)
@@ -18,8 +26,12 @@ class Picture:
 
     image: Image.Image
 
+    def __repr__(self) -> str:
+        return f"Picture({self.image.width} x {self.image.height} px, {self.image.mode})"
+
     def save(self, path, format: str | None = None) -> None:
         """Write an image file or file object; the suffix or `format` says which kind."""
+        make_folder(path)
         self.image.save(path, format=format)
 
     def _repr_png_(self) -> bytes:
@@ -48,6 +60,9 @@ class Sound:
             )
         object.__setattr__(self, "samples", samples)
 
+    def __repr__(self) -> str:
+        return f"Sound({self.duration:.2f} s at {self.rate} Hz)"
+
     @property
     def duration(self) -> float:
         """Seconds."""
@@ -59,6 +74,7 @@ class Sound:
 
         from .spectrogram import normalise_loudness
 
+        make_folder(path)
         soundfile.write(path, normalise_loudness(self.samples, self.rate), self.rate, format=format)
 
     def _repr_html_(self) -> str:

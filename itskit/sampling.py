@@ -16,7 +16,7 @@ from torch import Tensor
 
 from . import schedule
 from .guidance import Guide, blend, estimate_noise, shares
-from .modality import Modality, Pair, Picture, Sound
+from .modality import Modality, Pair, Picture, Sound, make_folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,6 +221,11 @@ class Trajectory:
     def __len__(self) -> int:
         return len(self.steps)
 
+    def __repr__(self) -> str:
+        words = [self.recipe.get(f"{name}_prompt") for name in ("image", "sound")]
+        said = "".join(f"{word!r}, " for word in words if word)
+        return f"Trajectory({said}{len(self)} steps, latent {tuple(self.latent.shape)})"
+
     @property
     def latent(self) -> Tensor:
         """The result (B, C, h, w)."""
@@ -246,7 +251,11 @@ class Trajectory:
         return self._decode("sound", step, item, _mel_picture)
 
     def save(self, path, noises: bool = True) -> None:
-        """Write steps, in float16, and recipe as one safetensors file, with or without noises."""
+        """Write steps, in float16, and recipe as one safetensors file, with or without noises.
+
+        The folders above it are made.
+        """
+        make_folder(path)
         tensors = {
             name: torch.stack([getattr(step, name) for step in self.steps]).half()
             for name in ("noisy", "latent", "clean")

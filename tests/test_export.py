@@ -60,6 +60,31 @@ def test_a_file_without_a_name_is_named_after_its_prompts(tmp_path, trajectory):
     assert path.name == "a-castle-with-towers--church-bells-ringing--seed7.png"
 
 
+def test_every_exporter_makes_a_folder_of_a_name_without_ending(tmp_path):
+    from itskit import plots
+
+    short = run(2)
+    folder = tmp_path / "new"
+    axes = plots.diagnosis(short)
+    makers = {
+        ".png": export.png,
+        ".wav": export.audio,
+        ".gif": export.animation,
+        ".mp4": export.video,
+        ".html": export.page,
+        "--plot.png": lambda *where: export.figure(axes, *where),
+    }
+    stem = "a-castle-with-towers--church-bells-ringing--seed7"
+    for suffix, maker in makers.items():
+        new = folder / suffix.replace(".", "")
+        path = maker(short, new / "out")
+        assert path == new / "out" / f"{stem}{suffix}" and path.stat().st_size > 0
+    sheet = export.contact_sheet(short, str(folder / "sheet"))
+    assert sheet == folder / "sheet" / f"{stem}.png" and sheet.is_file()
+    named = export.audio(short, str(tmp_path / "other" / "bell.flac"))
+    assert named == tmp_path / "other" / "bell.flac" and named.is_file()
+
+
 # ---- one picture, one sound ----------------------------------------------------------------------
 
 

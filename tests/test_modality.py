@@ -30,6 +30,19 @@ def test_picture_shows_and_saves_its_own_pixels(tmp_path):
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), pixels)
 
 
+def test_both_print_in_one_line():
+    assert repr(Picture(Image.new("L", (64, 32)))) == "Picture(64 x 32 px, L)"
+    assert repr(Sound(np.zeros(8200), 16000)) == "Sound(0.51 s at 16000 Hz)"
+
+
+def test_saving_makes_the_folders(tmp_path):
+    picture, sound = Picture(Image.new("L", (64, 32))), Sound(_tone(), 16000)
+    picture.save(tmp_path / "a" / "b" / "c.png")
+    sound.save(str(tmp_path / "d" / "e.wav"))
+    assert Image.open(tmp_path / "a" / "b" / "c.png").size == (64, 32)
+    assert soundfile.info(tmp_path / "d" / "e.wav").duration == 2.0
+
+
 def test_sound_knows_its_length_and_is_float32():
     sound = Sound(_tone(seconds=0.5), 16000)
     assert sound.duration == 0.5

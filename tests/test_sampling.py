@@ -442,6 +442,13 @@ def test_trajectory_survives_its_file(tmp_path, noises):
     assert np.abs(difference).max() < 0.01
 
 
+def test_a_trajectory_prints_in_one_line_and_is_saved_in_a_new_folder(tmp_path):
+    run = _trajectory(image_prompt="a castle", sound_prompt=None)
+    assert repr(run) == "Trajectory('a castle', 4 steps, latent (2, 4, 8, 16))"
+    run.save(tmp_path / "new" / "run.safetensors")
+    assert len(Trajectory.load(tmp_path / "new" / "run.safetensors")) == 4
+
+
 def test_files_without_a_trajectory_and_runs_without_a_pair_are_refused(tmp_path):
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match=r"other.safetensors holds \['x'\]: expected a file of"):

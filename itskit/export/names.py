@@ -7,6 +7,8 @@ import unicodedata
 from hashlib import sha256
 from pathlib import Path
 
+from ..modality import make_folder
+
 # Names that Windows keeps for devices, with any suffix.
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for n in range(10))}
 
@@ -33,12 +35,12 @@ def stem_for(recipe: dict) -> str:
 
 
 def file_for(path, recipe: dict, suffix: str) -> Path:
-    """`path` as it is, or a name of its own for the recipe: in a folder if `path` is one, else
-    (None) in the working directory. The folder above it is made."""
-    if path is None or Path(path).is_dir():
-        path = Path(path or ".") / (stem_for(recipe) + suffix)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """`path` as it is, or a name of its own for the recipe: in the folder `path` if it is one or
+    has no ending, else (None) in the working directory. The folders above it are made."""
+    path = Path("." if path is None else path)
+    if path.is_dir() or not path.suffix:
+        path = path / (stem_for(recipe) + suffix)
+    make_folder(path)
     return path
 
 

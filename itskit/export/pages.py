@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from ..modality import make_folder
 from ..sampling import Trajectory
 from . import scrub
 from .carry import recipe_of
@@ -53,9 +54,13 @@ class Page:
 
     html: str
 
+    def __repr__(self) -> str:
+        return f"Page({len(self.html) / 1e6:.1f} MB of HTML)"
+
     def save(self, path) -> Path:
-        """Write it as a file of its own."""
+        """Write it as a file of its own; the folders above it are made."""
         path = Path(path)
+        make_folder(path)
         path.write_text(self.html, encoding="utf-8")
         return path
 
