@@ -23,6 +23,7 @@ _HOME = {
     "Trajectory": "sampling",
     "compose": "compose",
     "recompose": "compose",
+    "guides": "compose",
     "evaluate": "metrics",
     "hunt": "hunt",
 }

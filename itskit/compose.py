@@ -87,21 +87,14 @@ def compose(
     """
     # First of all, while the parameters are the only local names.
     given = {name: value for name, value in locals().items() if name in DEFAULTS} | unknown
-    settings = _resolve(pair, preset, given)
-    prompts = {"image": image_prompt, "sound": sound_prompt}
-    speaking = [name for name, prompt in prompts.items() if prompt is not None]
-    if not speaking:
-        raise ValueError("image_prompt and sound_prompt are None: expected words for one of them")
-    if len(speaking) == 1 and given[f"{speaking[0]}_start"] is None:
-        settings[f"{speaking[0]}_start"] = 0.0  # nobody else is there to begin
-
+    settings = _resolve(pair, (image_prompt, sound_prompt), preset, given)
     timesteps = schedule.timesteps(settings["num_inference_steps"], settings["spacing"])
     seeds = [seed] if seeds is None else list(seeds)
     noise = init_latent(pair, seeds, settings["width"])  # (B, C, h, w)
     settings["width"] = noise.shape[-1] * pair.image.vae_scale_factor
     for name in ("image_weight", "sound_weight"):
         settings[name] = _record_weight(settings[name], noise.shape[-2:], len(timesteps))
-    guides = [_guide(getattr(pair, name), name, prompts[name], settings) for name in speaking]
+    speaking = guides(pair, image_prompt, sound_prompt, **settings)
     latent, first_step = noise, 0
     if init is not None:
         latent, first_step = _begin_from(init, pair, noise, timesteps, settings["strength"])
@@ -120,7 +113,7 @@ def compose(
     }
     recipe = json.loads(json.dumps(recipe, default=lambda number: number.item()))  # plain numbers
     run = sample(
-        guides,
+        speaking,
         latent,
         num_inference_steps=len(timesteps),
         solver=settings["solver"],
@@ -132,6 +125,32 @@ def compose(
     if stopped:
         recipe["stopped"] = len(steps)
     return Trajectory(tuple(steps), recipe, pair)
+
+
+def guides(
+    pair: Pair,
+    image_prompt: str | None,
+    sound_prompt: str | None,
+    *,
+    preset: str | None = None,
+    **settings,
+) -> list[Guide]:
+    """The guides that `compose` makes of these prompts and settings, for a loop of one's own.
+
+        image, sound = itskit.guides(pair, "a castle", "bells", image_scale=5.0)
+        steps = itskit.sample([image, sound], itskit.init_latent(pair, 7))
+        result = itskit.Trajectory(steps, pair=pair)
+
+    A prompt that is None gives no guide. Any setting of `compose` may be among the `settings`, so
+    that one dict does for both; those that do not concern a guide do nothing here.
+    """
+    prompts = {"image": image_prompt, "sound": sound_prompt}
+    settings = _resolve(pair, tuple(prompts.values()), preset, settings)
+    return [
+        _guide(getattr(pair, name), name, prompt, settings)
+        for name, prompt in prompts.items()
+        if prompt is not None
+    ]
 
 
 def recompose(pair: Pair, recipe: dict, **changes) -> Trajectory:
@@ -157,8 +176,13 @@ def recompose(pair: Pair, recipe: dict, **changes) -> Trajectory:
     return compose(pair, **{**kept, **changes})
 
 
-def _resolve(pair: Pair, preset: str | None, given: dict) -> dict:
+def _resolve(pair: Pair, prompts: tuple, preset: str | None, given: dict) -> dict:
     """The complete settings: what was given, else the preset's, else the pair's, else DEFAULTS."""
+    speaking = [
+        n for n, prompt in zip(("image", "sound"), prompts, strict=True) if prompt is not None
+    ]
+    if not speaking:
+        raise ValueError("image_prompt and sound_prompt are None: expected words for one of them")
     named = {} if preset is None else schedule.lookup(pair.presets, preset, "preset")
     settings = dict(DEFAULTS)
     for layer in (pair.defaults, named, given):
@@ -166,6 +190,8 @@ def _resolve(pair: Pair, preset: str | None, given: dict) -> dict:
             schedule.lookup(DEFAULTS, name, "setting")
             if value is not None:
                 settings[name] = value
+    if len(speaking) == 1 and given.get(f"{speaking[0]}_start") is None:
+        settings[f"{speaking[0]}_start"] = 0.0  # nobody else is there to begin
     return settings
 
 

@@ -207,16 +207,20 @@ def encode(modality: Modality, what, width: int | None = None) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """A run: its steps, the recipe that makes it again, and the pair that decodes it."""
+    """A run: its steps, the recipe that makes it again, and the pair that decodes it.
+
+    `steps` may be anything that yields Steps, such as `sample(...)`: a loop of one's own becomes a
+    run to look at with `Trajectory(steps, pair=pair)`.
+    """
 
     steps: tuple[Step, ...]
     recipe: dict = field(default_factory=dict)
     pair: Pair | None = None
 
     def __post_init__(self):
+        object.__setattr__(self, "steps", tuple(self.steps))
         if not self.steps:
             raise ValueError("steps was empty: expected one Step or more")
-        object.__setattr__(self, "steps", tuple(self.steps))
 
     def __len__(self) -> int:
         return len(self.steps)

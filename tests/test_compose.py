@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 from toys import RATE, gaussian_pair, pair
 
-from itskit.compose import DEFAULTS, compose, recompose
+from itskit.compose import DEFAULTS, compose, guides, recompose
 from itskit.guidance import Guide, encode_prompt
 from itskit.modality import Picture, Sound
-from itskit.sampling import encode, init_latent, sample
+from itskit.sampling import Trajectory, encode, init_latent, sample
 from itskit.schedule import add_noise, timesteps
 
 FAST = {"num_inference_steps": 6, "progress": False}
@@ -47,6 +47,32 @@ def test_equals_the_calls_by_hand():
     )
     assert all(torch.equal(a.latent, b.latent) for a, b in zip(got.steps, expected, strict=True))
     assert got.pair is toys and got.picture().image.size == (128, 64)
+
+
+def test_guides_are_those_of_compose():
+    toys = pair(
+        defaults={"image_scale": 2.0, "sound_negative": "rain"},
+        presets={"loud": {"sound_scale": 12.0}},
+    )
+    given = {"image_weight": _wipe, "sound_weight": 0.3, "image_start": 0.25, "preset": "loud"}
+    image, sound = guides(toys, "a castle", "bells", **given, num_inference_steps=8)
+    assert (image.modality, image.scale, image.start) == (toys.image, 2.0, 0.25)
+    assert (sound.modality, sound.scale, sound.start) == (toys.sound, 12.0, 0.0)
+    assert image.prompt.text == "a castle" and sound.prompt.negative == "rain"
+    run = sample([image, sound], init_latent(toys, 0), num_inference_steps=8)
+    got = compose(toys, "a castle", "bells", **given, num_inference_steps=8, progress=False)
+    assert _same(Trajectory(run), got)
+
+
+def test_guides_of_one_prompt_or_none():
+    toys = pair(defaults={"image_start": 0.2})
+    (image,) = guides(toys, "a castle", None)
+    assert (image.modality, image.start) == (toys.image, 0.0)
+    assert guides(toys, "a castle", None, image_start=0.5)[0].start == 0.5
+    with pytest.raises(ValueError, match="image_prompt and sound_prompt are None"):
+        guides(toys, None, None)
+    with pytest.raises(ValueError, match="unknown setting 'scale': expected one of"):
+        guides(toys, "a", "b", scale=3.0)
 
 
 def test_negative_prompts_are_those_of_encode_prompt():

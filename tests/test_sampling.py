@@ -9,8 +9,8 @@ from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 from safetensors.torch import save_file
 from toys import RATE, SHAPE, gaussian, gaussian_pair, pair, tiny_unet
 
-from itskit import sampling
-from itskit.export.scrub import show
+from itskit import plots, sampling
+from itskit.export.scrub import facts, show
 from itskit.guidance import Guide, encode_prompt
 from itskit.modality import Pair, Picture, Sound
 from itskit.sampling import Trajectory, decode, denoise_step, encode, init_latent, sample
@@ -392,6 +392,22 @@ def test_trajectory_decodes_any_step_of_any_item():
             np.testing.assert_array_equal(run.mel_picture(step, item), mel)
 
 
+def test_a_loop_of_ones_own_becomes_a_trajectory_that_plots_and_scrubs():
+    toys = pair()
+    three = [_guide(toys.image), _guide(toys.sound, start=0.5), _guide(toys.sound, "b")]
+    steps = list(sample(three, init_latent(toys, 1), num_inference_steps=4))
+    run = Trajectory((step for step in steps), pair=toys)
+    assert run.steps == tuple(steps)
+    assert run.picture(2).image.tobytes() == decode(toys.image, steps[2].clean).image.tobytes()
+    told = facts(run)
+    assert told["count"] == 4 and told["prompts"] == []
+    assert told["diagnosis"]["guides"] == ["image", "sound", "guide 3"]
+    drawn = plots.tug_of_war(run)
+    assert [text.get_text() for text in drawn.get_legend().get_texts()] == told["diagnosis"][
+        "guides"
+    ]
+
+
 def test_crop_cuts_picture_and_sound_alike():
     cut, whole = _trajectory(crop=True), _trajectory(crop=False)
     assert cut.picture().image.size == (112, 64) and whole.picture().image.size == (128, 64)
@@ -457,8 +473,9 @@ def test_files_without_a_trajectory_and_runs_without_a_pair_are_refused(tmp_path
     run.save(path)
     with pytest.raises(ValueError, match=r"no pair to decode with: expected .*pair="):
         Trajectory.load(path).picture()
-    with pytest.raises(ValueError, match="steps was empty"):
-        Trajectory(())
+    for nothing in ((), iter(())):
+        with pytest.raises(ValueError, match="steps was empty"):
+            Trajectory(nothing)
 
 
 def test_one_hundred_full_size_steps_stay_small(tmp_path):
