@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import soundfile
 import torch
 
 import itskit
-from itskit.models.pocket.networks import Autoencoder
+from itskit.models.pocket.networks import Autoencoder, predict_v, text_unet
 from itskit.schedule import stable_diffusion_alpha_bar
 from itskit.training import bank, canvas, data, loop, unet, vae
 from itskit.training.__main__ import main
@@ -74,6 +75,10 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path):
     main(["decoder", *args, "--steps", "2", "--batch", "4"])
     main(["pack", *args, "--weights", str(tmp_path / "pair")])
 
+    coded = {m: bank.load_bank(work / f"{m}_train.safetensors") for m in ("image", "sound")}
+    for one in coded.values():  # two plain canvases of each, and a woven one
+        assert set(torch.bincount(one["which"]).tolist()) <= {0, 3}
+
     steps = [json.loads(x)["step"] for x in (work / "image_unet.log").read_text().splitlines()]
     assert steps == [50, 100]
     pair = itskit.load_pair(tmp_path / "pair")
@@ -125,6 +130,39 @@ def test_a_placed_drawing_keeps_its_shape():
     out = canvas.place_drawing(np.random.default_rng(3), image) > 0.2
     height, width = np.ptp(np.nonzero(out.any(1))) + 1, np.ptp(np.nonzero(out.any(0))) + 1
     assert height / width == pytest.approx(2, rel=0.05)
+
+
+def test_a_woven_canvas_keeps_its_shape_and_takes_the_texture():
+    rng = np.random.default_rng(0)
+    drawing, sound = np.zeros((2, 128, 128), np.float32)
+    drawing[30:90, 40:80] = 1
+    sound[:, ::2] = 0.8  # clicks
+    assert np.array_equal(canvas.woven(drawing, sound, 0, 0), drawing)
+    out = canvas.woven(drawing, sound, hold=0.7, trace=0.25)
+    inside, outside = out[60, 50:60], out[10, 50:60]
+    assert inside == pytest.approx([1 - 0.7 * 0.2, 0.3] * 5)  # between the clicks 1 - 0.7 is left
+    assert outside == pytest.approx([0.2, 0] * 5)  # a quarter of the clicks
+    for hold, trace in rng.uniform(0, 1, (20, 2)):
+        out = canvas.woven(rng.random((8, 8)), rng.random((8, 8)), hold, trace)
+        assert out.min() >= 0 and out.max() <= 1
+
+
+def test_half_precision_learns_the_same_lesson():
+    """Where the machine has it, a gradient in bfloat16 points where the one in float32 does."""
+    torch.manual_seed(0)
+    net = text_unet((32, 64, 64))
+    latent, words = torch.randn(2, 4, 16, 16), torch.randn(2, 24, 384)
+
+    def gradient(context):
+        net.zero_grad()
+        with context:
+            out = predict_v(net, latent, torch.tensor([100, 800]), words).float()
+        (out - latent).square().mean().backward()
+        return torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None])
+
+    full, half = gradient(nullcontext()), gradient(loop.half_precision())
+    assert torch.cosine_similarity(full, half, dim=0) > 0.99
+    assert half.norm() == pytest.approx(float(full.norm()), rel=0.05)
 
 
 def test_placing_latents_is_placing_pictures():

@@ -6,6 +6,8 @@ Every function takes a numpy Generator and returns float32 in [0, 1].
 import numpy as np
 from PIL import Image
 
+from ..baselines import print_into
+
 ROWS, COLUMNS = 128, 512
 DECIBELS = 65.0  # between black and white of the pocket pair's mel picture
 
@@ -62,3 +64,13 @@ def faded(mel: np.ndarray, goes_on: bool) -> np.ndarray:
     out = mel.copy()
     out[:, -4:] *= np.linspace(0.8, 0.1, 4)
     return out
+
+
+def woven(canvas: np.ndarray, other: np.ndarray, hold: float, trace: float) -> np.ndarray:
+    """`canvas` in the texture of `other`: dimmed by `hold` where `other` is dark, and with a
+    `trace` of `other` where `canvas` is dark.
+
+    Shown to both models, this widens the ground that they share: a castle may be made of
+    harmonics, a bell may ring in the shape of a castle.
+    """
+    return print_into(other, canvas, hold) + trace * other * (1 - canvas)

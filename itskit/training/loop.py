@@ -1,5 +1,6 @@
 """One training loop for all networks: budgeted, seeded, resumable, logged."""
 
+import contextlib
 import json
 import math
 import time
@@ -7,7 +8,19 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
+
+
+@contextlib.contextmanager
+def half_precision(device="cpu"):
+    """bfloat16 where the machine multiplies in it: 1.7 times as fast on one core of a Zen 4."""
+    with contextlib.ExitStack() as stack:
+        if device != "cpu" or torch.cpu._is_avx512_bf16_supported():
+            stack.enter_context(torch.autocast(device, torch.bfloat16))
+        if device == "cpu":  # the fused attention's backward pass is slow there
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        yield
 
 
 class Average:

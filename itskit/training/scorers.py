@@ -8,13 +8,16 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from .loop import half_precision
+
 
 def worn(rng, latents, others):
     """As generated latents are: a little noisy, mixed with a trace of the other modality."""
     share = torch.from_numpy(rng.uniform(-0.5, 0.4, len(latents))).clamp(min=0).float()
     share = share[:, None, None, None]
     noise = torch.randn_like(latents) * float(rng.uniform(0, 0.3))
-    return (1 - share) * latents + share * others + noise
+    moved = latents.roll(int(rng.integers(0, latents.shape[-1])), 3)
+    return (1 - share) * moved + share * others + noise
 
 
 def loss_function(net, source, other, texts, *, columns=1536, narrow=16, seed=0):
@@ -29,7 +32,8 @@ def loss_function(net, source, other, texts, *, columns=1536, narrow=16, seed=0)
         latents, _, labels = source.batch(rng, columns // width, width)
         others = other.batch(rng, columns // width, width)[0]
         words = pool[torch.arange(len(pool)), torch.from_numpy(rng.integers(0, 4, len(pool)))]
-        ours = net(worn(rng, latents, others))  # (B, 384)
+        with half_precision():
+            ours = net(worn(rng, latents, others)).float()  # (B, 384)
         logits = net.log_temperature.exp().clamp(max=50) * ours @ words.T  # (B, classes)
         right = (logits.argmax(1) == labels).float().mean()
         return F.cross_entropy(logits, labels, label_smoothing=0.05), {"right": right}

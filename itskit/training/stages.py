@@ -17,7 +17,7 @@ from . import scorers as scorer_training
 from . import unet as unet_training
 from . import vae as vae_training
 from .data import RATES, all_mel_pictures, read_pictures, read_sounds
-from .loop import Budget, load_weights, train
+from .loop import Budget, half_precision, load_weights, train
 
 
 def prepare(args):
@@ -106,13 +106,19 @@ def bank(args):
     images, records = read_pictures(args.data)
     mels, sounds = prepared_sounds(args)
     shares = unet_training.concept_shares(records)
-    for split in ("validation", "train"):
-        rows = [k for k in rows_in(records, split) if shares[records[k]["concept"]] > 0]
+    some = {"seed": args.seed, "variants": args.variants, "woven_variants": args.variants // 2}
+    drawn = {
+        split: [k for k in rows_in(records, split) if shares[records[k]["concept"]] > 0]
+        for split in ("train", "validation")
+    }
+    played = {split: rows_in(sounds, split) for split in drawn}
+    # What a canvas is woven with comes from the training split, whatever the canvas is from.
+    clips, pictures = [mels[k] for k in played["train"]], images[drawn["train"]]
+    for split in drawn:
         out = args.work / f"image_{split}.safetensors"
-        banks.picture_bank(net, images, rows, out, variants=args.variants, seed=args.seed)
+        banks.picture_bank(net, images, drawn[split], clips, out, **some)
         out = args.work / f"sound_{split}.safetensors"
-        variants = max(1, args.variants - 1)
-        banks.sound_bank(net, mels, rows_in(sounds, split), out, variants=variants, seed=args.seed)
+        banks.sound_bank(net, mels, played[split], pictures, out, **some)
 
 
 def image(args):
@@ -138,7 +144,7 @@ def _train_unet(args, name, source, **shape):
     texts = text_bank(args.device)
 
     def call(latent, t, prompt_embeds):
-        with torch.autocast(args.device, torch.bfloat16, enabled=args.device == "cuda"):
+        with half_precision(args.device):
             return predict_v(run, latent, t, prompt_embeds).float()
 
     loss = unet_training.loss_function(
@@ -167,7 +173,8 @@ def scorers(args):
             columns=16 * (args.batch or 96), narrow=narrow, seed=args.seed,
         )  # fmt: skip
         out = args.work / f"{name}_scorer.safetensors"
-        train(net, loss, out, budget=budget(args), peak=args.learning_rate or 3e-3)
+        peak = args.learning_rate or 2e-3
+        train(net, loss, out, budget=budget(args), peak=peak, weight_decay=0.05)
 
 
 def pack(args):
