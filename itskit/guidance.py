@@ -119,12 +119,19 @@ def weight_map(weight, grid: tuple[int, int]) -> Tensor:
 
 
 def shares(weights: Sequence, grid: tuple[int, int]) -> Tensor:
-    """Each guide's part of the whole (guides, h, w). Raises ValueError where nobody has any."""
+    """Each guide's part of the whole (guides, h, w). Raises ValueError where nobody has any.
+
+    A guide whose weight is 0 everywhere is silent, and leaves its part to those that speak: where
+    they have no weight of their own, as when a map waits for a late guide, to all of them alike.
+    """
     maps = torch.stack([weight_map(weight, grid) for weight in weights])  # (guides, h, w)
+    speaks = maps.flatten(1).any(1)  # (guides,)
+    if not speaks.all():
+        maps = torch.where(maps.sum(0) > 0, maps, speaks.float()[:, None, None])
     total = maps.sum(0)
     if not total.all():
         raise ValueError(
-            f"the weights of the {len(weights)} guides that speak are all 0 on "
+            f"the weights of the {len(weights)} guides are all 0 on "
             f"{int((total == 0).sum())} of {total.numel()} latent cells: expected somebody "
             "everywhere; change a weight, start or stop"
         )
@@ -133,13 +140,14 @@ def shares(weights: Sequence, grid: tuple[int, int]) -> Tensor:
 
 def blend(noises: Sequence[Tensor | None], weights: Sequence) -> Tensor:
     """The weighted mean of the noises (B, C, h, w) that are not None: a silent guide leaves its
-    part to the others. Two guides of equal weight are the blend of "Images that Sound".
+    part to the others, as in `shares`. Two guides of equal weight are the blend of "Images that
+    Sound".
 
     Weights are numbers or maps (H, W). Raises ValueError where all that speak have weight 0.
     """
-    speaking = [pair for pair in zip(noises, weights, strict=True) if pair[0] is not None]
-    if not speaking:
+    spoken = [noise for noise in noises if noise is not None]
+    if not spoken:
         raise ValueError(f"{len(noises)} noises, all of them None: expected a guide that speaks")
-    spoken, weights = zip(*speaking, strict=True)
-    parts = shares(weights, spoken[0].shape[-2:]).to(spoken[0])  # (speaking, h, w)
-    return sum(part * noise for part, noise in zip(parts, spoken, strict=True))
+    weights = [0.0 if n is None else weight for n, weight in zip(noises, weights, strict=True)]
+    parts = shares(weights, spoken[0].shape[-2:]).to(spoken[0])  # (guides, h, w)
+    return sum(part * noise for part, noise in zip(parts, noises, strict=True) if noise is not None)

@@ -174,6 +174,35 @@ def test_half_and_half_maps_give_each_half_to_its_guide():
     assert last.weights == (0.5, 0.5)
 
 
+@pytest.mark.parametrize("late", ["start", "function"])
+def test_a_map_leaves_its_part_to_the_others_until_its_guide_joins(late):
+    """Of three certain models, one has the left half; before it joins, the two others share it."""
+    means = {"image": 3.0, "low": 1.0, "high": -2.0}
+    left, rows = [[1.0, 0.0]], torch.full((8, 16), 0.25)
+    rows[:, :8] = 0  # neither of the others wants the left half
+    when = {"start": {"weight": left, "start": 0.5}}
+    when["function"] = {"weight": lambda i, n: left if i >= n // 2 else 0.0}
+    guides = [_guide(gaussian("image", {"a": means["image"]}), scale=1, **when[late])]
+    for name, weight in (("low", rows), ("high", 3 * rows)):
+        guides.append(_guide(gaussian(name, {"a": means[name]}), scale=1, weight=weight))
+    run = list(sample(guides, init_latent(guides[0].modality, 1), num_inference_steps=4))
+    right = (1.0 - 2.0 * 3) / 4
+    for step, wanted in ((run[1], (1.0 - 2.0) / 2), (run[-1], 3.0)):
+        torch.testing.assert_close(step.clean[..., :8], torch.full((1, 4, 8, 8), wanted))
+        torch.testing.assert_close(step.clean[..., 8:], torch.full((1, 4, 8, 8), right))
+    assert run[1].weights == (0.0, 0.375, 0.625) and run[-1].weights == (0.5, 0.125, 0.375)
+
+
+def test_a_hole_that_all_guides_leave_is_refused_even_beside_a_silent_one():
+    hole = torch.ones(8, 16)
+    hole[0, 0] = 0
+    guides = [_guide(gaussian(n), weight=hole, start=s) for n, s in (("image", 0.5), ("sound", 0))]
+    run = sample(guides, init_latent(guides[0].modality, 1), num_inference_steps=4)
+    assert next(run).weights == (0.0, 1.0)
+    with pytest.raises(ValueError, match=r"at step 2 of 4: .*all 0 on 1 of 128 .*somebody"):
+        list(run)
+
+
 def test_weight_as_a_function_hands_over():
     image, sound = gaussian("image", {"a": 2.0}), gaussian("sound", {"a": -2.0})
     early = _guide(image, scale=1, weight=lambda i, n: 1.0 if i < n // 2 else 0.0)

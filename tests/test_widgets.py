@@ -8,9 +8,11 @@ from html import unescape
 import ipywidgets
 import numpy as np
 import pytest
+import torch
 from a_run import NASTY, castle, composing_pair, fake_pair, run
 from PIL import Image
 
+import itskit
 from itskit import widgets
 from itskit.sampling import Trajectory
 
@@ -105,6 +107,27 @@ def test_map_is_what_was_painted():
     np.testing.assert_allclose(painted.map + painted.rest, 1)
     with pytest.raises(ValueError, match="from 0"):
         widgets.WeightMap(start=2)
+
+
+@pytest.mark.parametrize("small", [[[1, 0]], np.array([[1.0, 0.0]]), torch.tensor([[1.0, 0.0]])])
+def test_map_begins_with_a_small_map_stretched_over_the_canvas(small):
+    halves = np.zeros((32, 128))
+    halves[:, :64] = 1
+    np.testing.assert_array_equal(widgets.WeightMap(start=small).map, halves)
+    tall = widgets.WeightMap(start=[[0.0], [0.2], [0.4], [1.0]], rows=4, columns=3)
+    np.testing.assert_allclose(tall.map, np.tile([[0], [0.2], [0.4], [1]], 3), atol=1e-6)
+    for wrong in ([0.0, 1.0], [[-1.0]], [[np.nan]]):
+        with pytest.raises(ValueError, match=r"expected a number or a map \(H, W\)"):
+            widgets.WeightMap(start=wrong)
+
+
+def test_a_painted_map_goes_with_a_warm_start():
+    """Where the map is all picture, the sound has the floor until the picture joins."""
+    painted = widgets.WeightMap(start=[[1, 0]])
+    weights = {"image_weight": painted.map, "sound_weight": painted.rest}
+    steps = {"num_inference_steps": 4, "image_start": 0.5, "progress": False}
+    got = itskit.compose(composing_pair(), "a", "b", **weights, **steps)
+    assert [step.weights for step in got.steps] == [(0.0, 1.0)] * 2 + [(0.5, 0.5)] * 2
 
 
 def test_map_lies_on_a_picture(trajectory):

@@ -10,6 +10,7 @@ import traitlets
 from PIL import Image
 
 from ..export.scrub import STATIC
+from ..guidance import weight_map
 from ..modality import Picture
 
 
@@ -91,10 +92,10 @@ class WeightMap(anywidget.AnyWidget):
     ground = traitlets.Bytes().tag(sync=True)
 
     def __init__(self, picture=None, *, start=0.5, rows: int = 32, columns: int = 128, **options):
-        """`picture` (Picture or PIL image) lies under the paint. `start` is a number in [0, 1] or
-        an array (rows, columns) to begin with."""
-        first = np.broadcast_to(np.asarray(start, dtype=float), (rows, columns))
-        if not np.isfinite(first).all() or first.min() < 0 or first.max() > 1:
+        """`picture` (Picture or PIL image) lies under the paint. `start` is a number in [0, 1] to
+        begin with, or a map (H, W) of any size, stretched over the canvas like a guide's weight."""
+        first = weight_map(start, (rows, columns)).numpy()
+        if first.max() > 1:
             raise ValueError(f"start={start!r}: expected numbers from 0 (sound) to 1 (image)")
         pixels = (first * 255).round().astype(np.uint8).tobytes()
         image = picture.image if isinstance(picture, Picture) else picture
