@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 
 import numpy as np
@@ -21,8 +21,8 @@ class Prompt:
 
     text: str
     negative: str
-    cond: Tensor
-    uncond: Tensor
+    cond: Tensor = field(repr=False)
+    uncond: Tensor = field(repr=False)
 
 
 @torch.no_grad()

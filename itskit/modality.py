@@ -107,7 +107,7 @@ class Modality:
     encode: Callable[[Tensor], Tensor]
     decode: Callable[[Tensor], Tensor]
     render: Callable[[Tensor], Picture | Sound]
-    alpha_bar: Tensor
+    alpha_bar: Tensor = field(repr=False)
     latent_shape: tuple[int, int, int]
     width_multiple: int = 1
     analyse: Callable[..., Tensor] | None = None

@@ -112,7 +112,7 @@ def steps(trajectory: Trajectory, count: int = 8, *, item: int = 0, columns: int
         ax.axis("off")
     for ax, step in zip(axes.flat, chosen, strict=False):
         _show(ax, np.asarray(trajectory.picture(int(step), item).image))
-        ax.set_title(f"step {step + 1}, t = {trajectory.steps[step].t}", fontsize=9)
+        ax.set_title(f"step {step}, t = {trajectory.steps[step].t}", fontsize=9)
     return axes
 
 

@@ -33,10 +33,10 @@ class Step:
 
     index: int
     t: int
-    noisy: Tensor
-    latent: Tensor
-    clean: Tensor
-    noises: tuple[Tensor | None, ...]
+    noisy: Tensor = field(repr=False)
+    latent: Tensor = field(repr=False)
+    clean: Tensor = field(repr=False)
+    noises: tuple[Tensor | None, ...] = field(repr=False)
     weights: tuple[float, ...]
 
 
@@ -210,7 +210,8 @@ class Trajectory:
     """A run: its steps, the recipe that makes it again, and the pair that decodes it.
 
     `steps` may be anything that yields Steps, such as `sample(...)`: a loop of one's own becomes a
-    run to look at with `Trajectory(steps, pair=pair)`.
+    run to look at with `Trajectory(steps, pair=pair)`. Steps count from 0 and, in Python, from the
+    end with -1: `picture(step=4)` is step 4 on every axis, label and slider.
     """
 
     steps: tuple[Step, ...]
@@ -238,6 +239,10 @@ class Trajectory:
     def _decode(self, name: str, step: int | None, item: int, how: Callable = decode):
         if self.pair is None:
             raise ValueError("no pair to decode with: expected Trajectory.load(path, pair=...)")
+        if step is not None and not -len(self) <= step < len(self):
+            raise IndexError(
+                f"step={step}: expected 0 to {len(self) - 1}, since steps count from 0"
+            )
         latent = self.latent if step is None else self.steps[step].clean
         crop = self.pair.crop_pixels if self.recipe.get("crop") else 0
         return how(getattr(self.pair, name), latent[item][None], crop)

@@ -437,6 +437,22 @@ def test_a_loop_of_ones_own_becomes_a_trajectory_that_plots_and_scrubs():
     ]
 
 
+def test_steps_count_from_0():
+    run = _trajectory()
+    first, last = (run.picture(step).image.tobytes() for step in (-4, -1))
+    assert (run.picture(0).image.tobytes(), run.picture(3).image.tobytes()) == (first, last)
+    for wrong in (4, -5):
+        with pytest.raises(IndexError, match=f"step={wrong}: expected 0 to 3, since steps count"):
+            run.sound(wrong)
+
+
+def test_steps_prompts_and_pairs_print_no_arrays():
+    run = _trajectory()
+    assert repr(run.steps[0]) == f"Step(index=0, t={run.steps[0].t}, weights=(0.0, 1.0))"
+    assert repr(encode_prompt(run.pair.image, "a", "fog")) == "Prompt(text='a', negative='fog')"
+    assert "tensor" not in repr(run.pair)
+
+
 def test_crop_cuts_picture_and_sound_alike():
     cut, whole = _trajectory(crop=True), _trajectory(crop=False)
     assert cut.picture().image.size == (112, 64) and whole.picture().image.size == (128, 64)

@@ -76,7 +76,7 @@ def contact_sheet(
     path = file_for(path, recipe, ".png")
     chosen = keyframes(range(len(trajectory)), count)
     tiles = [trajectory.picture(step, item).image.convert("RGB") for step in chosen]
-    labels = [f"step {k + 1} of {len(trajectory)}, t = {trajectory.steps[k].t}" for k in chosen]
+    labels = [f"step {k}, t = {trajectory.steps[k].t}" for k in chosen]
     sheet = grid(tiles, labels, heading=title_of(recipe), columns=columns)
     sheet.save(path, format="PNG", **picture_options(recipe, ".png"))
     return path

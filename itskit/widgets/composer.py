@@ -127,7 +127,7 @@ class Composer(w.VBox):
 
     def _tell(self, step: Step) -> None:
         self.progress.value += 1
-        self._say(f"step {self.progress.value}")
+        self._say(f"step {self.progress.value - 1}")
         self.preview.value = _preview(self._pair, step)
         self.preview.layout.display = ""
         if self._stop.is_set():

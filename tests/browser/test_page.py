@@ -249,7 +249,7 @@ def test_picture_and_sound_of_a_step_can_be_saved(page, tmp_path):
     for kind, name in (("picture", "a.png"), ("sound", "a.wav")):
         with page.expect_download() as download:
             page.locator(f"[data-save={kind}]").click()
-        start = "a-castle-with-towers--church-bells-ringing--seed7-step-31-clean."
+        start = "a-castle-with-towers--church-bells-ringing--seed7-step-30-clean."
         assert download.value.suggested_filename == start + name[2:]
         download.value.save_as(tmp_path / name)
     seen = np.asarray(Image.open(tmp_path / "a.png").convert("L"), dtype=float)
@@ -259,13 +259,22 @@ def test_picture_and_sound_of_a_step_can_be_saved(page, tmp_path):
     assert np.corrcoef(samples, truth.sound(30).samples)[0, 1] > 0.95
 
 
+def test_a_step_is_called_what_python_calls_it(page):
+    for step in (0, 30, 49):
+        page.evaluate(f"{SCRUBBER}.show({step})")
+        told = page.locator(".its-where").inner_text()
+        assert told.startswith(f"step {step} of 0–49")
+
+
 def test_every_control_has_a_name(page):
     nameless = page.evaluate(
         """() => [...document.querySelectorAll('button, input, [role=slider]')].filter((e) =>
         !(e.getAttribute('aria-label') || e.textContent.trim())).map((e) => e.outerHTML)"""
     )
     assert nameless == []
-    assert page.locator(".its-step").get_attribute("aria-valuetext").startswith("Step 50 of 50")
+    assert (
+        page.locator(".its-step").get_attribute("aria-valuetext").startswith("Step 49 of 0 to 49")
+    )
 
 
 def test_a_finger_can_move_the_slider(open_page, file):

@@ -77,7 +77,7 @@ export function mount(element, data, { ask = () => {}, step: begin = data.count 
     });
     const done = await Promise.allSettled([pictured, sounded]);
     const failed = done.find((one) => one.status === "rejected");
-    if (failed) view.announce(`Step ${step + 1} cannot be shown or played here: ${failed.reason}`);
+    if (failed) view.announce(`Step ${step} cannot be shown or played here: ${failed.reason}`);
   }
 
   function choose(track) {

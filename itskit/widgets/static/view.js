@@ -98,7 +98,7 @@ export function buildView(data, stage) {
     for (const [kind, suffix] of [["picture", "png"], ["sound", "wav"]])
       root.querySelector(`[data-save=${kind}]`).addEventListener("click", async () => {
         const file = await on[kind]();
-        if (file) download(file, `${data.name}-step-${on.state.step + 1}-${on.state.track}.${suffix}`);
+        if (file) download(file, `${data.name}-step-${on.state.step}-${on.state.track}.${suffix}`);
       });
     bindPlot(on);
     root.addEventListener("keydown", (event) => {
@@ -161,12 +161,11 @@ export function buildView(data, stage) {
     },
     tell({ step, track }, frame) {
       if (steps.slider.value !== String(step)) steps.slider.value = step;
-      const name = `Step ${step + 1} of ${data.count}`;
       const t = data.timesteps[step];
-      steps.where.replaceChildren(make("b", { text: String(step + 1) }), ` / ${data.count}`, make("i", { text: ` noise level t = ${t}` }));
-      steps.slider.setAttribute("aria-valuetext", `${name}, noise level ${t}`);
+      steps.where.replaceChildren("step ", make("b", { text: String(step) }), ` of 0–${last}`, make("i", { text: ` noise level t = ${t}` }));
+      steps.slider.setAttribute("aria-valuetext", `Step ${step} of 0 to ${last}, noise level ${t}`);
       const off = frame && frame.step !== step;
-      steps.note.textContent = !frame ? "preparing …" : off ? `showing step ${frame.step + 1}, the nearest prepared` : "";
+      steps.note.textContent = !frame ? "preparing …" : off ? `showing step ${frame.step}, the nearest prepared` : "";
       steps.slider.parentNode.style.setProperty("--at", `${percent(step)}%`);
       steps.cursor.style.left = `${percent(step)}%`;
       if (steps.chart) steps.chart.show(step);
