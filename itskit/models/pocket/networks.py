@@ -118,7 +118,7 @@ def predict_v(unet, latent, t, prompt_embeds):
 class Scorer(nn.Module):
     """Places a latent, of a picture or of a sound, in the sentence space (cf. CLIP, CLAP)."""
 
-    def __init__(self, channels=(32, 64, 128)):
+    def __init__(self, channels=(64, 128, 256)):
         super().__init__()
         layers, n_in = [], LATENT_CHANNELS
         for level, n in enumerate(channels):
@@ -127,7 +127,7 @@ class Scorer(nn.Module):
             layers += [nn.Conv2d(n, n, 3, padding=1), nn.BatchNorm2d(n), nn.ReLU()]
             n_in = n
         self.body = nn.Sequential(*layers)
-        self.head = nn.Sequential(nn.Dropout(0.1), nn.Linear(2 * n_in, TEXT_WIDTH))
+        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(2 * n_in, TEXT_WIDTH))
         self.log_temperature = nn.Parameter(torch.tensor(3.0))
 
     def forward(self, latent):
