@@ -1,4 +1,4 @@
-"""Choose the seed of each pairing: `python gallery/choose.py [--seeds 8] [--only NAME ...]`.
+"""Choose the seed of each pairing: `python gallery/choose.py [--seeds 8] [NAME ...]`.
 
 It may be interrupted: a pairing that is chosen is written down, and asked again only when its
 words, its settings, the weights or the number of seeds have changed. A seed that a person wrote
@@ -15,10 +15,10 @@ from _make import HERE, asked, entries, replace_text
 
 RULE = (
     "The seed of a pairing is chosen by a rule: as many seeds as its card says, counted from 0, "
-    "are composed with half of the steps, "
-    "and the best four of them again with all steps. The pair’s own scorers say how much each "
-    "result is like its words, as a picture and as a sound; each score is standardised over the "
-    "seeds tried, and the best seed is the one whose lower score is the highest."
+    "are composed with half of the steps, and the best four of them again with all steps. The "
+    "pair’s own scorers say how much each result is like its words, as a picture and as a sound; "
+    "each score is standardised over the seeds tried, and the best seed is the one whose lower "
+    "score is the highest."
 )
 CHOICES = HERE / "choices.json"
 SEEDS, FINALISTS = 8, 4
@@ -26,10 +26,10 @@ SEEDS, FINALISTS = 8, 4
 
 def main(argv=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="pairings (all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="pairings (all)")
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"how many to try ({SEEDS})")
     args = parser.parse_args(argv)
-    pairings = [module for module in entries(args.only) if not module.entry.failure]
+    pairings = [module for module in entries(args.names) if not module.entry.failure]
     import itskit
 
     pair = itskit.load_pair("pocket")

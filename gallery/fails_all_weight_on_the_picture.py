@@ -4,8 +4,8 @@ from bee_buzzing import entry as bee
 
 entry = bee.failing(
     remark=(
-        "The sound model is not asked at all: the drawing alone is played, and its edges and "
-        "surfaces are noise to the ear."
+        "The sound model has no say: a drawing of a bee is played as it stands, and what a drawing "
+        "sounds like is an accident."
     ),
     image_weight=1.0,
     sound_weight=0.0,
