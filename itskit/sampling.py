@@ -10,7 +10,7 @@ from math import lcm
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -280,9 +280,12 @@ class Trajectory:
     @classmethod
     def load(cls, path, pair: Pair | None = None) -> Trajectory:
         """Read what `save` wrote; `pair` is needed for decoding only."""
-        with safe_open(path, framework="pt") as file:
-            saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            recipe = (file.metadata() or {}).get("recipe")
+        try:
+            with safe_open(path, framework="pt") as file:
+                saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                recipe = (file.metadata() or {}).get("recipe")
+        except SafetensorError as error:
+            raise ValueError(f"{path} is damaged or no file of Trajectory.save: {error}") from None
         if recipe is None or "weights" not in saved:
             raise ValueError(f"{path} holds {sorted(saved)}: expected a file of Trajectory.save")
         saved = {name: x.float() if x.dtype == torch.half else x for name, x in saved.items()}

@@ -13,7 +13,7 @@ from a_run import NASTY, run
 from PIL import Image
 
 from itskit import export
-from itskit.export import encode, scrub
+from itskit.export import encode, film, scrub
 from itskit.spectrogram import row_frequencies
 
 
@@ -117,11 +117,32 @@ def test_compressed_sounds_are_the_same_sound(tmp_path, trajectory, suffix):
     assert np.corrcoef(samples, trajectory.sound().samples)[0, 1] > 0.99
 
 
-def test_other_suffixes_are_refused_with_the_right_ones(tmp_path, trajectory):
-    with pytest.raises(ValueError, match=r"\.wav, \.flac, \.ogg"):
-        export.audio(trajectory, tmp_path / "bell.aiff")
-    with pytest.raises(ValueError, match=r"\.gif or \.webp"):
-        export.animation(trajectory, tmp_path / "castle.mov")
+@pytest.mark.parametrize(
+    ("maker", "wrong", "right"),
+    [
+        (export.png, "castle.jpg", ".png"),
+        (export.audio, "bell.aiff", ".wav or .flac or .ogg"),
+        (export.animation, "castle.mov", ".gif or .webp"),
+        (export.contact_sheet, "castle.pdf", ".png"),
+        (export.video, "castle.avi", ".mp4"),
+        (export.page, "castle.txt", ".html"),
+        (lambda what, path: export.pages.Page("").save(path), "castle.txt", ".html"),
+    ],
+)
+def test_other_suffixes_are_refused_with_the_right_ones(tmp_path, trajectory, maker, wrong, right):
+    with pytest.raises(ValueError, match=f"{wrong}: expected a name that ends in {right}, or a f"):
+        maker(trajectory, tmp_path / "new" / wrong)
+    assert not (tmp_path / "new").exists()
+
+
+def test_folders_with_a_dot_and_files_in_the_way(tmp_path, trajectory):
+    path = export.png(trajectory, f"{tmp_path}/v1.2/")
+    assert path.parent == tmp_path / "v1.2" and path.suffix == ".png"
+    (tmp_path / "out").write_text("a file")
+    for way in (tmp_path / "out", tmp_path / "out" / "deep" / "castle.png"):
+        with pytest.raises(NotADirectoryError, match="lies under a file: expected a folder"):
+            export.png(trajectory, way)
+    assert export.pages.Page("<p>").save(tmp_path / "pages") == tmp_path / "pages" / "itskit.html"
 
 
 def test_mp3_has_the_length_of_the_sound_and_a_fifth_of_its_size(trajectory):
@@ -180,9 +201,10 @@ def test_video_shows_the_playhead_where_the_sound_is(tmp_path, trajectory):
     assert np.corrcoef(heard, trajectory.sound().samples[: len(heard)])[0, 1] > 0.95
 
 
-def test_a_failing_film_says_what_ffmpeg_said(tmp_path, trajectory):
-    with pytest.raises(RuntimeError, match=r"ffmpeg could not write castle\.nothing"):
-        export.video(trajectory, tmp_path / "castle.nothing")
+def test_a_failing_film_says_what_ffmpeg_said(tmp_path, trajectory, monkeypatch):
+    monkeypatch.setattr(film, "SIZE", (1279, 719))  # of which H.264 makes no film
+    with pytest.raises(RuntimeError, match=r"ffmpeg could not write castle\.mp4: .*divisible by 2"):
+        export.video(trajectory, tmp_path / "castle.mp4")
 
 
 # ---- every artefact carries its recipe -----------------------------------------------------------

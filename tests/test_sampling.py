@@ -508,12 +508,17 @@ def test_a_trajectory_prints_in_one_line_and_is_saved_in_a_new_folder(tmp_path):
     assert repr(run) == "Trajectory('a castle', 4 steps, latent (2, 4, 8, 16))"
     run.save(tmp_path / "new" / "run.safetensors")
     assert len(Trajectory.load(tmp_path / "new" / "run.safetensors")) == 4
+    with pytest.raises(IsADirectoryError, match="new is a folder: expected the name of a file"):
+        run.save(tmp_path / "new")
 
 
 def test_files_without_a_trajectory_and_runs_without_a_pair_are_refused(tmp_path):
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match=r"other.safetensors holds \['x'\]: expected a file of"):
         Trajectory.load(tmp_path / "other.safetensors")
+    (tmp_path / "text.safetensors").write_text("no tensors at all, only words")
+    with pytest.raises(ValueError, match=r"text\.safetensors is damaged or no file of Trajectory"):
+        Trajectory.load(tmp_path / "text.safetensors")
     run, path = _trajectory(), tmp_path / "run.safetensors"
     run.save(path)
     with pytest.raises(ValueError, match=r"no pair to decode with: expected .*pair="):

@@ -16,7 +16,11 @@ from .scrub import keyframes
 
 
 def png(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None = None) -> Path:
-    """Write the picture of the result, or of a step, as PNG; the written path comes back."""
+    """Write the picture of the result, or of a step, as PNG; the written path comes back.
+
+    As for every exporter, `path` is a file's name or a folder, where the file is named after the
+    prompts; folders are made.
+    """
     recipe = recipe_of(trajectory, item)
     path = file_for(path, recipe, ".png")
     image = trajectory.picture(step, item).image
@@ -32,10 +36,8 @@ def audio(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None 
     import soundfile
 
     recipe = recipe_of(trajectory, item)
-    path = file_for(path, recipe, ".wav")
     kinds = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
-    if path.suffix.lower() not in kinds:
-        raise ValueError(f"{path.name}: expected a name that ends in {', '.join(kinds)}")
+    path = file_for(path, recipe, *kinds)
     container, coding = kinds[path.suffix.lower()]
     sound = trajectory.sound(step, item)
     samples = normalise_loudness(sound.samples, sound.rate)
@@ -54,10 +56,8 @@ def animation(
     """Write the denoising as an animated GIF, or WebP if the path says so: `count` steps (None:
     all) at `fps` a second, the last one held for a second and a half."""
     recipe = recipe_of(trajectory, item)
-    path = file_for(path, recipe, ".gif")
+    path = file_for(path, recipe, ".gif", ".webp")
     suffix = path.suffix.lower()
-    if suffix not in (".gif", ".webp"):
-        raise ValueError(f"{path.name}: expected a name that ends in .gif or .webp")
     chosen = keyframes(range(len(trajectory)), count or len(trajectory))
     pictures = [trajectory.picture(step, item).image.convert("RGB") for step in chosen]
     times = [round(1000 / fps)] * (len(pictures) - 1) + [1500]  # ms
@@ -85,7 +85,7 @@ def contact_sheet(
 def figure(axes, trajectory: Trajectory, path=None, *, item: int = 0) -> Path:
     """Write a plot (the axes that `itskit.plots` returns) as PNG, with the run's recipe."""
     recipe = recipe_of(trajectory, item)
-    path = file_for(path, recipe, "--plot.png")
+    path = file_for(path, recipe, ".png", tag="--plot")
     drawn = np.ravel(axes)[0].figure
     drawn.savefig(path, format="png", dpi=150, metadata={KEY: as_text(recipe)})
     return path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from hashlib import sha256
+from os import sep
 from pathlib import Path
 
 from ..modality import make_folder
@@ -34,12 +35,18 @@ def stem_for(recipe: dict) -> str:
     return "--".join(words or ["itskit"]) + (f"--seed{seeds[0]}" if seeds else "")
 
 
-def file_for(path, recipe: dict, suffix: str) -> Path:
-    """`path` as it is, or a name of its own for the recipe: in the folder `path` if it is one or
-    has no ending, else (None) in the working directory. The folders above it are made."""
+def file_for(path, recipe: dict, *suffixes: str, tag: str = "") -> Path:
+    """`path`, which has to end in one of `suffixes`, or a name of its own for the recipe and the
+    first of them: in the folder `path` if it is one or has no ending, else (None) in the working
+    directory. The folders above it are made. Raises ValueError for another ending."""
+    is_folder = str(path).endswith(("/", sep))
     path = Path("." if path is None else path)
-    if path.is_dir() or not path.suffix:
-        path = path / (stem_for(recipe) + suffix)
+    if is_folder or path.is_dir() or not path.suffix:
+        path = path / (stem_for(recipe) + tag + suffixes[0])
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(
+            f"{path.name}: expected a name that ends in {' or '.join(suffixes)}, or a folder"
+        )
     make_folder(path)
     return path
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from ..modality import make_folder
 from ..sampling import Trajectory
 from . import scrub
 from .carry import recipe_of
@@ -59,8 +58,7 @@ class Page:
 
     def save(self, path) -> Path:
         """Write it as a file of its own; the folders above it are made."""
-        path = Path(path)
-        make_folder(path)
+        path = file_for(path, {}, ".html")
         path.write_text(self.html, encoding="utf-8")
         return path
 
