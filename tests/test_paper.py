@@ -193,6 +193,15 @@ def test_settings_and_hash(folders, pair, tmp_path):
     )
 
 
+def test_both_pairs_have_the_papers_settings(pair):
+    from itskit.models import pocket
+
+    settings = {"num_inference_steps": 100, "solver": "ddim", "spacing": "leading", "crop": True}
+    settings |= {"image_scale": 10, "sound_scale": 10, "image_weight": 0.5, "sound_weight": 0.5}
+    settings |= {"image_start": 0.1, "sound_start": 0}
+    assert pair.presets["paper"] == pair.defaults == pocket.PRESETS["paper"] == settings
+
+
 def test_v_prediction_is_turned_into_noise(folders, tmp_path, pair):
     folder = tiny_folders.copy(folders[0], tmp_path / "v")
     file = folder / "scheduler/scheduler_config.json"

@@ -20,20 +20,9 @@ from ..modality import Modality, Pair, Sound
 from ..spectrogram import PAPER_MEL, MelSettings, mel_picture
 from . import hub, sd
 from .hifigan import Generator, load_vocoder
+from .presets import PAPER
 from .stage import Stage, choose_device, choose_turns, free_memory
 
-PAPER = {
-    "num_inference_steps": 100,
-    "solver": "ddim",
-    "spacing": "leading",
-    "image_scale": 10.0,
-    "sound_scale": 10.0,
-    "image_weight": 0.5,
-    "sound_weight": 0.5,
-    "image_start": 0.1,
-    "sound_start": 0.0,
-    "crop": True,
-}
 # `benchmarks/full_size.py --fast` measures, with the real weights, how few steps stay as close to
 # the paper's as half precision does. Until somebody has run it, 30 is a guess.
 FAST = {**PAPER, "num_inference_steps": 30, "solver": "dpmpp_2m"}

@@ -15,6 +15,7 @@ from ... import spectrogram
 from ...modality import Modality, Pair, Picture, Sound
 from ...schedule import stable_diffusion_alpha_bar
 from ...spectrogram import POCKET_MEL, mel_picture
+from ..presets import PAPER
 from .networks import Autoencoder, Scorer, predict_v, text_unet
 from .text import TextEncoder
 from .weights import FOLDER, load_weights, weights_hash
@@ -34,19 +35,7 @@ DEFAULTS = {
     "image_start": 0.15,  # later than the paper's 0.1: of fourteen steps the sound has three alone
     "sound_start": 0.0,
 }
-PRESETS = {
-    # the paper's settings, on the small networks (arXiv 2405.12221)
-    "paper": {
-        "num_inference_steps": 100,
-        "solver": "ddim",
-        "image_scale": 10.0,
-        "sound_scale": 10.0,
-        "image_weight": 0.5,
-        "sound_weight": 0.5,
-        "image_start": 0.1,
-        "sound_start": 0.0,
-    },
-}
+PRESETS = {"paper": PAPER}  # on the small networks
 
 
 def load(folder=FOLDER, name="pocket") -> Pair:
