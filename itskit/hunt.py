@@ -74,12 +74,16 @@ def hunt(
     by its own spread. That says which of these seeds are best, not that any is good.
 
     scorers   name -> `metrics.Scorer`; None takes the pair's own if it has them, else CLIP and CLAP
-    settings  keyword arguments of `compose`
+    settings  keyword arguments of `compose`; its `callback` is called with the Steps of each batch
 
     Memory holds the steps of the best `keep` so far and of one batch. What is best may turn with
     the seeds that follow, so a seed let go before may be composed again at the end. Ctrl-C keeps
     what was found before the batch that it stopped. Raises ValueError for settings that do not fit.
     """
+    if "seed" in settings:
+        raise ValueError(
+            f"seed={settings['seed']}: expected seeds=..., all those that are to be tried"
+        )
     seeds = list(dict.fromkeys(int(seed) for seed in seeds))
     if not seeds or batch < 1 or keep < 1:
         raise ValueError(

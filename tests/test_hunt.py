@@ -194,6 +194,11 @@ def test_impossible_searches_are_refused(wrong):
         hunt(pair(), *PROMPTS, **wrong)
 
 
+def test_one_seed_is_no_search():
+    with pytest.raises(ValueError, match=r"seed=7: expected seeds=\.\.\."):
+        hunt(pair(), *PROMPTS, seed=7)
+
+
 def test_scorers_that_score_nothing_are_refused():
     with pytest.raises(ValueError, match="no scorer scored: expected one for a prompt"):
         hunt(pair(), None, "bells", scorers={"image": _of_seed({})["image"]}, **FAST)
