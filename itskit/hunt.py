@@ -100,7 +100,9 @@ def hunt(
     held: dict[int, Trajectory] = {}  # of the best so far
     starts = range(0, len(seeds), batch)
     try:
-        for some in (seeds[k : k + batch] for k in tqdm(starts, disable=not progress)):
+        for some in (
+            seeds[k : k + batch] for k in tqdm(starts, unit="batch", disable=not progress)
+        ):
             result = make(some)
             scored = metrics.scores(result, scorers=scorers)
             if not scored:

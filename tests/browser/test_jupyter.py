@@ -125,7 +125,7 @@ def run_cell(page, source):
 
 def test_the_first_steps_work_before_the_last_are_ready(page):
     page.wait_for_function(f"{SCRUBBER}?.state.shown?.step === 23", timeout=60000)
-    assert page.locator(".its-where b").first.inner_text() == "24"
+    assert page.locator(".its-where b").first.inner_text() == "23"
 
 
 def test_dragging_changes_the_picture_and_asks_the_kernel_nothing(scrubber):
