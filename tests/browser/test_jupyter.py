@@ -232,7 +232,7 @@ def test_stop_ends_a_running_composition_and_keeps_it(page):
     page.get_by_role("button", name="Compose").click()
     page.wait_for_selector("text=/^step [3-9]/", timeout=60000)
     shown = page.locator(".widget-image, .jupyter-widgets.widget-image").first
-    assert shown.is_visible()
+    shown.wait_for(state="visible", timeout=60000)  # the picture follows the words
     page.get_by_role("button", name="Stop").click()
     page.wait_for_selector("text=/^stopped after/", timeout=60000)
     steps = int(run_cell(page, "print(len(composer.result))"))
