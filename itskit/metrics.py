@@ -285,13 +285,17 @@ def compare(
 
 
 def table(rows: dict[str, dict[str, float]], digits: int = 3) -> str:
-    """Rows of `evaluate` or `compare` as a Markdown table, "mean ± half of the 95% interval"."""
+    """Rows of `evaluate` or `compare` as a Markdown table, "mean ± half of the 95% interval".
+
+    One value alone has no interval: it says nothing of the next.
+    """
     columns = [c for c in dict.fromkeys(name for row in rows.values() for name in row) if c != "n"]
     columns = [column for column in columns if not column.endswith("_interval")]
     lines = [["", *columns, "n"], ["---"] * (len(columns) + 2)]
     for way, row in rows.items():
+        around = {c: f" ± {row.get(f'{c}_interval', 0):.{digits}f}" for c in columns}
         cells = [
-            f"{row[c]:.{digits}f} ± {row[f'{c}_interval']:.{digits}f}" if c in row else "–"
+            f"{row[c]:.{digits}f}{around[c] if row['n'] > 1 else ''}" if c in row else "–"
             for c in columns
         ]
         lines.append([way, *cells, str(row["n"])])

@@ -50,6 +50,8 @@ def test_imprint_is_two_runs_and_the_formula():
     assert len(made) == 2 and made.recipe["seeds"] == [3, 4]
     assert (made.recipe["image_prompt"], made.recipe["sound_prompt"]) == ("a", "b")
     assert (made.recipe["image_steps"], made.recipe["sound_steps"]) == (4, 6)
+    both = imprint(toys, "a", "b", num_inference_steps=3, sound_steps=5)
+    assert (both.recipe["image_steps"], both.recipe["sound_steps"]) == (3, 5)
     # It answers like a Trajectory, the edge of the pair cut off.
     assert made.mel_picture(1).shape == (64, 96)
     assert np.array_equal(made.mel_picture(1), made.pictures[1, 0, :, :96].numpy())

@@ -279,12 +279,14 @@ def test_the_table_is_markdown():
     rows = {
         "ours": {"n": 4, "clip": 0.25, "clip_interval": 0.0126, "clap": 0.1, "clap_interval": 0.0},
         "picture": {"n": 9, "clip": 0.3, "clip_interval": 0.02},
+        "one": {"n": 1, "clip": 0.2, "clip_interval": 0.0},
     }
     assert metrics.table(rows, digits=2).splitlines() == [
         "|  | clip | clap | n |",
         "| --- | --- | --- | --- |",
         "| ours | 0.25 ± 0.01 | 0.10 ± 0.00 | 4 |",
         "| picture | 0.30 ± 0.02 | – | 9 |",
+        "| one | 0.20 | – | 1 |",
     ]
 
 

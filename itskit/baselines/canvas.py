@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
 from ..modality import Pair, Picture, Sound
+from ..sampling import render
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +28,14 @@ class Canvas:
 
     def mel_picture(self, item: int = 0) -> np.ndarray:
         """What is seen and heard, (H, W) in [0, 1], without the edge that the pair crops."""
-        crop = self.pair.crop_pixels if self.recipe.get("crop") else 0
-        return self.pictures[item, 0, :, : self.pictures.shape[-1] - crop].numpy()
+        return self.pictures[item, 0, :, : self.pictures.shape[-1] - self._crop].numpy()
 
     def picture(self, item: int = 0) -> Picture:
         return Picture(Image.fromarray((self.mel_picture(item) * 255).round().astype(np.uint8)))
 
     def sound(self, item: int = 0) -> Sound:
-        return self.pair.sound.render(torch.from_numpy(self.mel_picture(item))[None])
+        return render(self.pair.sound, self.pictures[item], self._crop)
+
+    @property
+    def _crop(self) -> int:
+        return self.pair.crop_pixels if self.recipe.get("crop") else 0

@@ -39,17 +39,21 @@ def imprint(
     seed: int = 0,
     seeds: Sequence[int] | None = None,
     strength: float = 0.5,
+    num_inference_steps: int | None = None,
     image_steps: int | None = None,
     sound_steps: int | None = None,
     **settings,
 ) -> Canvas:
     """A picture and a spectrogram, each made by its model alone, one printed into the other.
 
+    `num_inference_steps` is meant for both, unless one has its own `image_steps` or `sound_steps`;
     `settings` are those of `compose`. The picture starts from the seed's noise, the sound from that
     of seed + 1,000,000, since from the same noise they would resemble each other.
     """
     seeds = [seed] if seeds is None else list(seeds)
     settings = {"progress": False, **settings}
+    image_steps = num_inference_steps if image_steps is None else image_steps
+    sound_steps = num_inference_steps if sound_steps is None else sound_steps
     drawn = compose(
         pair, image_prompt, None, seeds=seeds, num_inference_steps=image_steps, **settings
     )

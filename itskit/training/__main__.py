@@ -53,9 +53,20 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--split", choices=("validation", "test"), default="validation")
     top.add_argument("--seeds", type=int, default=8, help="results for each prompt in `evaluate`")
     top.add_argument("--judges", action="store_true", help="ask the independent judges too")
+    top.add_argument(
+        "--part", type=part, default=(1, 1), help="evaluate: 1/2 and 2/2 for two processes at once"
+    )
     assemble.add_arguments(top)
     top.add_argument("--quick", action="store_true", help="few prompts, to try `evaluate` out")
     return top
+
+
+def part(text: str) -> tuple[int, int]:
+    """ "2/3" → (2, 3)."""
+    mine, _, parts = text.partition("/")
+    if not (mine.isdecimal() and parts.isdecimal() and 1 <= int(mine) <= int(parts)):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected two numbers such as 1/2")
+    return int(mine), int(parts)
 
 
 def run_stage(name):

@@ -38,14 +38,17 @@ def weights_table(folder) -> str:
 
 
 def evaluation_table(report: dict) -> str:
-    rows = ["| result, judged by | named rightly | 95% interval |", "|---|---|---|"]
-    for name, (mean, half, *_) in report["numbers"].items():
-        rows.append(f"| {name} | {mean:.1%} | ± {half:.1%} |")
+    from .evaluate import as_text
+
+    rows = ["| result, judged by | named rightly | 95% interval | prompts |", "|---|---|---|---|"]
+    for name, (mean, half, count) in report["numbers"].items():
+        value, around = as_text(name, mean, half)
+        rows.append(f"| {name} | {value} | {around} | {count} |")
     prompts = report["prompts"]
     note = (
-        f"Weights `{report['weights']}`, {prompts} prompts a line unless fewer words have "
-        f"held-out material, {report['seeds']} seeds a prompt; each is named among the same "
-        f"{prompts} candidates, so chance is {1 / prompts:.1%}."
+        f"Weights `{report['weights']}`, {report['seeds']} seeds a prompt; each result is named "
+        f"among the same {prompts} candidates, so chance is {1 / prompts:.1%}. Intervals are over "
+        "prompts. Rows in dB or cosines count no hits: `itskit/training/measures.py`."
     )
     return "\n".join([note, "", *rows])
 

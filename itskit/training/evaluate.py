@@ -1,28 +1,34 @@
-"""How often results are named rightly, by the pocket scorers and by independent judges.
+"""How often results are named rightly, and what else can be measured of them.
 
 For every pair of words and every seed: the picture model alone, the sound model alone, both
 composed, and the imprint (the picture printed into the finished spectrogram; Chen et al. 2024,
-section 4). Each result is named among the candidate words of the run. Real drawings and clips that
-nothing was trained on are named in the same table: they bound what a judge can do.
+section 4). Each result is named among the candidate words of the split. Real drawings and clips
+that nothing was trained on are named in the same table: they bound what a judge can do.
+
+One question is one line in WORK/evaluation_SPLIT.jsonl, written when it is answered, so that a run
+that was stopped goes on where it was, and several processes may share the questions (`--part 1/2`
+and `--part 2/2`). Answers count for the same weights, settings and seeds only.
 """
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch.nn import functional as F
 from tqdm import tqdm
 
 from ..baselines import print_into
 from ..compose import compose
+from ..modality import Pair
 from ..models import pocket
 from ..models.pocket.weights import FOLDER, weights_hash
-from .canvas import fill_with_sound, place_drawing
-from .data import mel_pictures, read_pictures, read_sounds
+from . import measures
 from .words import UNSEEN_PICTURES, UNSEEN_SOUNDS, pairs, picture_prompt, sound_prompt
-
-RATES_ONE = (1,)
 
 
 class Namer:
@@ -39,160 +45,216 @@ class Namer:
         return self.scorer(self.encode(canvases)) @ self.text.T
 
 
-def results_of(pair, image_prompt, sound_prompt, seeds, **settings):
-    """Canvases (seeds, 1, H, W) of the four ways of making them, as each modality decodes them."""
-    both = compose(pair, image_prompt, sound_prompt, seeds=seeds, progress=False, **settings)
-    image = compose(pair, image_prompt, None, seeds=seeds, progress=False, **settings)
-    sound = compose(pair, None, sound_prompt, seeds=seeds, progress=False, **settings)
-    decode = pair.image.decode
-    out = {"image only": decode(image.latent), "sound only": decode(sound.latent)}
-    out["composed"] = decode(both.latent)
-    out["imprint"] = print_into(out["image only"], out["sound only"])
-    return out
+@dataclass(frozen=True)
+class Examination:
+    """What is asked: a pair, candidate words, and those who name (canvases, k) → hits (B,)."""
+
+    pair: Pair
+    split: str
+    scorers: dict[str, torch.nn.Module]
+    namers: dict[str, Callable]
+    seeds: int
+    settings: dict = field(default_factory=dict)
+    bank: Path | None = None  # the folder of the training latents, to find the nearest in
+
+    @property
+    def chosen(self):
+        return pairs(self.split)
+
+    def make(self, image_prompt, sound_prompt):
+        """Canvases (seeds, 1, H, W) in [0, 1]."""
+        seeds = list(range(self.seeds))
+        made = compose(
+            self.pair, image_prompt, sound_prompt, seeds=seeds, progress=False, **self.settings
+        )
+        return self.pair.image.decode(made.latent)
+
+    def named(self, name, canvases, k):
+        """Hits (B,) of one who names, and of the judge of the same sense if there is one."""
+        return {who: ask(canvases, k) for who, ask in self.namers.items() if who.split()[0] == name}
 
 
-def interval(values) -> tuple[float, float]:
-    """Mean, and half a 95% interval over prompts (each entry one prompt's mean over seeds)."""
-    values = np.asarray(values, float)
-    return float(values.mean()), float(1.96 * values.std(ddof=1) / len(values) ** 0.5)
-
-
-def evaluate(folder, *, split="validation", seeds=8, judges=False, quick=False, **settings):
-    """Rows of numbers and a few canvases to look at. `settings` go to compose."""
+def examination(folder, split, seeds, *, judges=False, bank=None, **settings) -> Examination:
     pair, scorers = pocket.load(folder), pocket.load_scorers(folder)
-    chosen = pairs(split)[:4] if quick else pairs(split)
-    namers = {
-        "image": Namer(scorers["image"], pair.image, [p for p, _, _ in chosen]),
-        "sound": Namer(scorers["sound"], pair.sound, [w for _, _, w in chosen]),
+    words = {"image": [p for p, _, _ in pairs(split)], "sound": [w for _, _, w in pairs(split)]}
+
+    def by_scorer(name):
+        namer = Namer(scorers[name], getattr(pair, name), words[name])
+        return lambda canvases, k: (namer(canvases).argmax(1) == k).numpy()
+
+    namers = {name: by_scorer(name) for name in words}
+    if judges:
+        from .judges import pocket_judges
+
+        namers |= pocket_judges(pair, words["image"], words["sound"])
+    return Examination(pair, split, scorers, namers, seeds, settings, bank)
+
+
+# ---- questions: each answers {row: one number for each result} -----------------------------------
+
+
+def ask_pair(exam: Examination, k: int):
+    """The four ways of making one pair of prompts, and the composed canvases to look at."""
+    concept, _, words = exam.chosen[k]
+    picture, sound = picture_prompt(concept, exam.split), sound_prompt(words, exam.split)
+    made = {
+        "image only": exam.make(picture, None),
+        "sound only": exam.make(None, sound),
+        "composed": exam.make(picture, sound),
     }
-    asked = _judges(pair, chosen) if judges else {}
-    right: dict[str, list] = {}
-    sheet = []
-    for k, (concept, _, words) in enumerate(tqdm(chosen, desc=f"{split} pairs", mininterval=5)):
-        texts = picture_prompt(concept, split), sound_prompt(words, split)
-        made = results_of(pair, *texts, list(range(seeds)), **settings)
-        for way, canvases in made.items():
-            hits = {m: (namers[m](canvases).argmax(1) == k).numpy() for m in namers}
-            for name, judge in asked.items():
-                hits[name] = judge(canvases, k)
-            _note(right, way, hits)
-        sheet.append((concept, words, (made["composed"][0, 0] * 255).byte().numpy()))
-    return {name: interval(values) for name, values in right.items()}, sheet
+    made["imprint"] = print_into(made["image only"], made["sound only"])
+    rows: dict[str, np.ndarray] = {}
+    for way, canvases in made.items():
+        senses = {"image only": ["image"], "sound only": ["sound"]}.get(way, ["image", "sound"])
+        hits = [exam.named(sense, canvases, k) for sense in senses]
+        rows |= {f"{way}, {who}": hit for found in hits for who, hit in found.items()}
+        if len(senses) == 2:
+            rows |= joint(way, *hits)
+        if way != "imprint":
+            measured = measures.all_of(exam, canvases, senses[0])
+            rows |= {f"{way}, {what}": values for what, values in measured.items()}
+    return rows, made["composed"]
 
 
-def _note(right, way, hits):
-    """Per prompt: the share of seeds named rightly; for results with both, also both at once."""
-    for name, hit in hits.items():
-        if (way == "image only" and "sound" in name) or (way == "sound only" and "image" in name):
-            continue
-        right.setdefault(f"{way}, {name}", []).append(hit.mean())
-    if way in ("composed", "imprint"):
-        for suffix in ("", " judge"):
-            if "image" + suffix in hits:
-                both = hits["image" + suffix] & hits["sound" + suffix]
-                right.setdefault(f"{way}, joint{suffix}", []).append(both.mean())
-                right.setdefault(f"{way}, joint{suffix}, best seed", []).append(both.any())
+def joint(way, seen, heard):
+    """Both right at once, by the pocket scorers and by the judges; and for at least one seed."""
+    rows = {}
+    for suffix in ("", " judge"):
+        if "image" + suffix in seen and "sound" + suffix in heard:
+            both = seen["image" + suffix] & heard["sound" + suffix]
+            rows[f"{way}, joint{suffix}"] = both
+            rows[f"{way}, joint{suffix}, best seed"] = both.any(keepdims=True)
+    return rows
 
 
-def _judges(pair, chosen):
-    from .judges import named, picture_judge, sound_judge
-
-    def encode(texts):
-        return F.normalize(torch.cat([pair.image.encode_prompt(t)[:, 0] for t in texts]), dim=1)
-
-    eye, ear = picture_judge(), sound_judge()
-    concepts, words = [p for p, _, _ in chosen], [w for _, _, w in chosen]
-
-    def see(canvases, k):
-        found = np.stack([eye.probabilities(c[0].numpy()) for c in canvases])
-        return np.array(named(found, eye.labels, concepts, encode).rank(concepts[k])) == 1
-
-    def hear(canvases, k):
-        sounds = [pair.sound.render(c) for c in canvases]
-        found = np.stack([ear.probabilities(s.samples, s.rate) for s in sounds])
-        return np.array(named(found, ear.labels, words, encode).rank(words[k])) == 1
-
-    return {"image judge": see, "sound judge": hear}
+def ask_unseen(exam: Examination, sense: str, word: str):
+    """A word of no training caption: its results named among the known ones."""
+    concepts, kinds, _ = zip(*exam.chosen, strict=True)
+    known = (UNSEEN_PICTURES if sense == "image" else UNSEEN_SOUNDS)[word]
+    k = (concepts if sense == "image" else kinds).index(known)
+    canvases = exam.make(*((word, None) if sense == "image" else (None, word)))
+    hits = exam.named(sense, canvases, k)
+    return {f"unseen words, {who}": hit for who, hit in hits.items()}, None
 
 
-def real_material(folder, data, *, split="validation", per_word=8, seed=0):
-    """The scorers on held-out drawings and recordings, and on foreign clips (sounds_eval)."""
-    pair, scorers = pocket.load(folder), pocket.load_scorers(folder)
-    chosen, rng = pairs(split), np.random.default_rng(seed)
-    images, records = read_pictures(data)
-    look = Namer(scorers["image"], pair.image, [p for p, _, _ in chosen])
-    listen = Namer(scorers["sound"], pair.sound, [w for _, _, w in chosen])
-    right: dict[str, list] = {}
-    for k, (concept, _, _) in enumerate(chosen):
-        rows = [n for n, r in enumerate(records) if r["concept"] == concept and r["split"] == split]
-        if rows:
-            canvases = [place_drawing(rng, images[n]) for n in rng.choice(rows, per_word)]
-            hit = look(torch.tensor(np.stack(canvases))[:, None]).argmax(1) == k
-            right.setdefault("real drawings, image", []).append(hit.float().mean().item())
-    for part in ("train", "eval"):
-        wanted = split if part == "train" else "eval"
-        name = "held-out recordings" if part == "train" else "foreign recordings"
-        clips = [r for r in read_sounds(data, part) if r["split"] == wanted]
-        for k, (_, kind, _) in enumerate(chosen):
-            mine = [c for c in clips if c["class"] == kind][:per_word]
-            if mine:
-                canvases = [fill_with_sound(rng, mel_pictures(c, RATES_ONE)[0]) for c in mine]
-                hit = listen(torch.tensor(np.stack(canvases))[:, None].float()).argmax(1) == k
-                right.setdefault(f"{name}, sound", []).append(hit.float().mean().item())
-    return {name: (*interval(v), len(v)) for name, v in right.items()}
+def questions(exam: Examination, data: Path | None) -> dict[str, Callable]:
+    """All questions by name, in the order in which they are asked."""
+    found: dict[str, Callable] = {}
+    for k, (concept, _, words) in enumerate(exam.chosen):
+        found[f"{concept} / {words}"] = partial(ask_pair, exam, k)
+    if exam.split == "test":  # the unseen words stand for words of this split
+        for sense, words in (("image", UNSEEN_PICTURES), ("sound", UNSEEN_SOUNDS)):
+            for word in words:
+                found[f"unseen {sense}: {word}"] = partial(ask_unseen, exam, sense, word)
+    if data is not None:
+        found |= {
+            name: partial(measures.ask_real, exam, material, k)
+            for name, material, k in measures.real_material(data, exam.split, exam.chosen)
+        }
+    return found
 
 
-def unseen_words(folder, split, *, seeds=4, **settings):
-    """Words of no training caption: each result named among the known 40 (pictures, sounds)."""
-    pair, scorers = pocket.load(folder), pocket.load_scorers(folder)
-    chosen = pairs("test")
-    pictures, classes = [p for p, _, _ in chosen], [c for _, c, _ in chosen]
-    look = Namer(scorers["image"], pair.image, pictures)
-    listen = Namer(scorers["sound"], pair.sound, [w for _, _, w in chosen])
-    right: dict[str, list] = {"unseen words, image": [], "unseen words, sound": []}
-    for word, concept in UNSEEN_PICTURES.items():
-        made = compose(pair, word, None, seeds=range(seeds), progress=False, **settings)
-        hit = look(pair.image.decode(made.latent)).argmax(1) == pictures.index(concept)
-        right["unseen words, image"].append(hit.float().mean().item())
-    for word, kind in UNSEEN_SOUNDS.items():
-        made = compose(pair, None, word, seeds=range(seeds), progress=False, **settings)
-        hit = listen(pair.sound.decode(made.latent)).argmax(1) == classes.index(kind)
-        right["unseen words, sound"].append(hit.float().mean().item())
-    return {name: interval(values) for name, values in right.items()}
+# ---- the run -------------------------------------------------------------------------------------
 
 
-def contact_sheet(sheet, path, columns=2):
-    """Composed canvases under one another with their prompts, for a person to look at."""
-    from PIL import Image, ImageDraw
+def answers(path, asked: str) -> dict[str, dict]:
+    """What the file already knows of this examination: question → rows."""
+    if not path.exists():
+        return {}
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {line["question"]: line["rows"] for line in lines if line["asked"] == asked}
 
-    rows = -(-len(sheet) // columns)
-    page = Image.new("L", (columns * 524, rows * 150), 40)
+
+def run(todo: dict[str, Callable], path: Path, asked: str, part=(1, 1)) -> dict[str, dict]:
+    """Ask what is not yet answered of this part of the questions; returns all answers there are.
+
+    Composed canvases lie as PNG, seeds under one another, in a folder beside `path`.
+    """
+    known, (mine, parts) = answers(path, asked), part
+    left = [q for q in list(todo)[mine - 1 :: parts] if q not in known]
+    folder = path.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    for question in tqdm(left, desc=path.stem, mininterval=5):
+        rows, canvases = todo[question]()
+        if canvases is not None:
+            stack = (canvases.reshape(-1, canvases.shape[-1]) * 255).round().byte().numpy()
+            Image.fromarray(stack).save(folder / f"{list(todo).index(question):02d}.png")
+        rows = {row: np.asarray(values, float).tolist() for row, values in rows.items()}
+        line = json.dumps({"asked": asked, "question": question, "rows": rows})
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    return answers(path, asked)
+
+
+def interval(values) -> tuple[float, float, int]:
+    """Mean, half a 95% interval, and how many prompts: each entry is one prompt's mean."""
+    values = np.asarray(values, float)
+    half = 1.96 * values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    return float(values.mean()), float(half), len(values)
+
+
+def summary(known: dict[str, dict]) -> dict[str, tuple]:
+    """Rows of the table: (mean, half a 95% interval over prompts, prompts)."""
+    rows: dict[str, list] = {}
+    for answer in known.values():
+        for row, values in answer.items():
+            rows.setdefault(row, []).append(np.mean(values))
+    return {row: interval(values) for row, values in rows.items()}
+
+
+def as_text(row: str, mean: float, half: float) -> tuple[str, str]:
+    """Hits in per cent, everything else as the number it is."""
+    if any(row.endswith(end) for end in measures.UNITS):
+        return f"{mean:.2f}", f"± {half:.2f}"
+    return f"{mean:.1%}", f"± {half:.1%}"
+
+
+def contact_sheet(sheet, path, columns=4, size=(256, 64)):
+    """Composed canvases (H, W) with their prompts under one another, for a person to look at."""
+    from PIL import ImageDraw
+
+    wide, high = size[0] + 10, size[1] + 18
+    page = Image.new("L", (columns * wide, -(-len(sheet) // columns) * high), 40)
     draw = ImageDraw.Draw(page)
-    for k, (concept, words, canvas) in enumerate(sheet):
-        left, top = (k % columns) * 524 + 6, (k // columns) * 150 + 16
-        draw.text((left, top - 13), f"{concept} / {words}", fill=255)
-        page.paste(Image.fromarray(canvas), (left, top))
+    for k, (words, canvas) in enumerate(sheet):
+        left, top = (k % columns) * wide + 5, (k // columns) * high + 15
+        draw.text((left, top - 13), words, fill=255)
+        page.paste(Image.fromarray(canvas).resize(size, Image.Resampling.LANCZOS), (left, top))
     page.save(path)
 
 
+def first_seeds(todo, folder, count=64):
+    """(words, canvas) of the first seed of every pair, then of the second, up to `count`."""
+    sheets = {q: folder / f"{k:02d}.png" for k, q in enumerate(todo)}
+    stacks = {q: np.asarray(Image.open(file)) for q, file in sheets.items() if file.exists()}
+    seeds = max((len(stack) // pocket.HEIGHT for stack in stacks.values()), default=0)
+    every = [
+        (question, stack[seed * pocket.HEIGHT : (seed + 1) * pocket.HEIGHT])
+        for seed in range(seeds)
+        for question, stack in stacks.items()
+    ]
+    return every[:count]
+
+
 def main(args):
-    folder = Path(args.weights or FOLDER)
-    numbers, sheet = evaluate(
-        folder, split=args.split, seeds=args.seeds, judges=args.judges, quick=args.quick
-    )
-    numbers |= unseen_words(folder, args.split, seeds=min(4, args.seeds)) if not args.quick else {}
-    if (args.data / "pictures.jsonl").exists():
-        numbers |= real_material(folder, args.data, split=args.split)
-    for name, (mean, half, *_) in numbers.items():
-        print(f"{name:42s} {mean:6.1%} ± {half:.1%}")
-    report = {
-        "split": args.split,
-        "prompts": len(pairs(args.split)),
-        "seeds": args.seeds,
-        "weights": weights_hash(folder),
-        "settings": pocket.DEFAULTS,
-        "numbers": numbers,
-    }
-    (args.work / f"evaluation_{args.split}.json").write_text(json.dumps(report, indent=1) + "\n")
-    contact_sheet(sheet, args.work / f"contact_{args.split}.png")
-    print(f"wrote {args.work}/evaluation_{args.split}.json and contact_{args.split}.png")
+    folder, path = Path(args.weights or FOLDER), args.work / f"evaluation_{args.split}.jsonl"
+    bank = args.work if (args.work / "image_train.safetensors").exists() else None
+    data = args.data if (args.data / "pictures.jsonl").exists() else None
+    exam = examination(folder, args.split, args.seeds, judges=args.judges, bank=bank)
+    todo = questions(exam, data)
+    if args.quick:
+        todo = dict(list(todo.items())[:2])
+    described = {"weights": weights_hash(folder), "settings": pocket.DEFAULTS, "seeds": args.seeds}
+    described |= {"judges": args.judges, "bank": bank is not None}
+    known = run(todo, path, json.dumps(described, sort_keys=True), args.part)
+    missing = [question for question in todo if question not in known]
+    if missing:
+        print(f"{len(missing)} of {len(todo)} questions are for the other parts to answer")
+        return
+    numbers = summary(known)
+    for row, (mean, half, n) in numbers.items():
+        print(f"{row:42s} {' '.join(as_text(row, mean, half))}  ({n} prompts)")
+    report = {**described, "split": args.split, "prompts": len(exam.chosen), "numbers": numbers}
+    path.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    contact_sheet(first_seeds(todo, path.with_suffix("")), args.work / f"contact_{args.split}.png")
+    print(f"wrote {path.with_suffix('.json')} and {args.work}/contact_{args.split}.png")

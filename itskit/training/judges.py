@@ -246,6 +246,51 @@ def read_yamnet(file) -> Callable:
     return network
 
 
+# ---- both, asked of the pocket pair's canvases ---------------------------------------------------
+
+
+class Eye:
+    """(canvases (B, 1, H, W), k) → whether the judge of pictures says the k-th of the words."""
+
+    def __init__(self, words, text_encoder):
+        self.judge, self.words, self.text_encoder = picture_judge(), words, text_encoder
+
+    def __call__(self, canvases, k):
+        found = np.stack([self.judge.probabilities(c[0].numpy()) for c in canvases])
+        verdict = named(found, self.judge.labels, self.words, self.text_encoder)
+        return np.array(verdict.rank(self.words[k])) == 1
+
+
+class Ear:
+    """(canvases (B, 1, H, W), k) → whether the judge of sounds says the k-th of the words."""
+
+    def __init__(self, words, text_encoder, render):
+        self.judge, self.words, self.text_encoder = sound_judge(), words, text_encoder
+        self.render = render
+
+    def __call__(self, canvases, k):
+        sounds = [self.render(canvas) for canvas in canvases]
+        return self.of_sounds([(sound.samples, sound.rate) for sound in sounds], k)
+
+    def of_sounds(self, sounds, k):
+        """The same of pairs (samples, rate)."""
+        found = np.stack([self.judge.probabilities(*sound) for sound in sounds])
+        verdict = named(found, self.judge.labels, self.words, self.text_encoder)
+        return np.array(verdict.rank(self.words[k])) == 1
+
+
+def pocket_judges(pair, picture_words, sound_words) -> dict[str, Callable]:
+    """{"image judge", "sound judge"} among these words, which the pair's own sentences compare."""
+
+    def encode(texts):
+        return F.normalize(torch.cat([pair.image.encode_prompt(t)[:, 0] for t in texts]), dim=1)
+
+    return {
+        "image judge": Eye(picture_words, encode),
+        "sound judge": Ear(sound_words, encode, pair.sound.render),
+    }
+
+
 def _inside(package: str, how: str) -> Path:
     """The folder of an installed package, found without importing it."""
     found = importlib.util.find_spec(package)
