@@ -67,7 +67,7 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path):
     args, work = folders
     main(["prepare", *args])
     main(["vae", *args, "--steps", "2", "--batch", "4"])
-    main(["bank", *args, "--variants", "2"])
+    main(["bank", *args, "--variants", "1"])
     for stage in ("image", "sound"):
         main([stage, *args, "--steps", "50", "--batch", "1"])
     main(["image", *args, "--steps", "100", "--batch", "1"])  # goes on where it stopped
@@ -76,7 +76,7 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path):
     main(["pack", *args, "--weights", str(tmp_path / "pair")])
 
     coded = {m: bank.load_bank(work / f"{m}_train.safetensors") for m in ("image", "sound")}
-    for one in coded.values():  # two plain canvases of each, and a woven one
+    for one in coded.values():  # a plain canvas of each, and two woven ones
         assert set(torch.bincount(one["which"]).tolist()) <= {0, 3}
 
     steps = [json.loads(x)["step"] for x in (work / "image_unet.log").read_text().splitlines()]
@@ -145,6 +145,29 @@ def test_a_woven_canvas_keeps_its_shape_and_takes_the_texture():
     for hold, trace in rng.uniform(0, 1, (20, 2)):
         out = canvas.woven(rng.random((8, 8)), rng.random((8, 8)), hold, trace)
         assert out.min() >= 0 and out.max() <= 1
+
+
+def test_both_models_learn_from_canvases_of_one_kind(monkeypatch, tmp_path):
+    """A woven square of the picture model is a square of a woven canvas of the sound model."""
+    monkeypatch.setattr(bank, "encode_all", lambda vae, canvases, total, size=0: list(canvases))
+    saved = {}
+    monkeypatch.setattr(bank, "save_file", lambda tensors, out: saved.update({out: tensors}))
+    rng = np.random.default_rng(0)
+    images = np.zeros((3, 128, 128), np.uint8)
+    images[:, 20:100, 30:90] = rng.integers(120, 255, (3, 80, 60))
+    mels = [[rng.integers(0, 200, (128, 600)).astype(np.uint8)] for _ in range(3)]
+    ground = bank.Ground(images, {"a": [0, 1], "b": [2]}, mels, {"hiss": [0, 1], "hum": [2]})
+    bank.picture_bank(None, ground, [0, 1, 2], "image", variants=1, woven_variants=60)
+    bank.sound_bank(None, ground, [0, 1, 2], "sound", variants=1, woven_variants=15)
+    squares = np.stack(saved["image"]["latents"])
+    canvases = np.stack(saved["sound"]["latents"])
+    assert squares.shape == (183, 128, 128) and canvases.shape == (48, 128, 512)
+    assert saved["image"]["which"].tolist() == [0, 1, 2] * 61
+    assert [int(n) for n in saved["image"]["spans"].shape] == [183, 2]
+    plain, woven = squares[:3], squares[3:]
+    assert (plain == 0).mean() > 0.2 > 0.05 > (woven == 0).mean()  # black, or a trace of sound
+    drawn, played = woven.mean(0), canvases[3:].reshape(-1, 128, 4, 128).mean((0, 2))
+    assert np.abs(drawn - played).mean() < 0.1 * drawn.mean()
 
 
 def test_half_precision_learns_the_same_lesson():

@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--batch", type=int, help="items in a batch of narrow crops")
     top.add_argument("--learning-rate", type=float)
     top.add_argument(
-        "--variants", type=int, default=4, help="canvases made of each drawing or clip"
+        "--variants", type=int, default=2, help="canvases of each drawing or clip; woven ones twice"
     )
     top.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     top.add_argument("--compile", action="store_true", help="torch.compile the U-Net")

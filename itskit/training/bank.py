@@ -6,8 +6,12 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from ..models.pocket.networks import LATENT_CHANNELS
-from .canvas import fill_with_sound, place_drawing, woven
+from .canvas import COLUMNS, ROWS, fill_with_sound, place_drawing, woven
 from .loop import half_precision
+
+# How drawings and sounds are woven for both models alike. Real ones, woven at random with 0.7 and
+# 0.3, are both named rightly by the scorers in 47% of 120 canvases; with 0.5 and 0.15 in 25%.
+HOLD, TRACE = (0.5, 0.85), (0.2, 0.45)
 
 
 @torch.no_grad()
@@ -38,45 +42,76 @@ def filled_columns(canvas, margin=8):
     return max(0, columns[0] // margin - 0), min(16, columns[-1] // margin + 1)
 
 
-def picture_bank(vae, images, indices, mels, out, *, variants=4, woven_variants=0, seed=0):
+class Ground:
+    """Canvases that both models are to know: drawings and sounds woven at random.
+
+    Guidance adds what each prompt changes. The sum is a canvas that fits both prompts where both
+    models have learned from canvases of one kind, and drawn the words of the other at random.
+    """
+
+    def __init__(self, images, drawings: dict[str, list[int]], mels, clips: dict[str, list[int]]):
+        self.images, self.mels = images, mels
+        self.drawings, self.clips = list(drawings.values()), list(clips.values())
+
+    def drawing(self, rng) -> np.ndarray:
+        """Any concept's drawings, four in a row (128, 512)."""
+        some = self.drawings[rng.integers(len(self.drawings))]
+        return self.row(rng, [some[rng.integers(len(some))] for _ in range(COLUMNS // ROWS)])
+
+    def row(self, rng, which) -> np.ndarray:
+        return np.concatenate([place_drawing(rng, self.images[k]) for k in which], 1)
+
+    def sound(self, rng) -> np.ndarray:
+        """A clip of any class on a canvas (128, 512)."""
+        some = self.clips[rng.integers(len(self.clips))]
+        return self.played(rng, some[rng.integers(len(some))])
+
+    def played(self, rng, k) -> np.ndarray:
+        return fill_with_sound(rng, self.mels[k][rng.integers(len(self.mels[k]))])
+
+    @staticmethod
+    def weave(rng, drawing, sound) -> np.ndarray:
+        bright = sound / max(0.2, sound.max())
+        return woven(drawing, bright, rng.uniform(*HOLD), rng.uniform(*TRACE))
+
+
+def picture_bank(vae, ground, indices, out, *, variants=2, woven_variants=0, seed=0):
     """Latents (N·all variants, 4, 16, 16), whose picture they show, and the columns they fill.
 
-    The woven variants have the texture of a random sound.
+    The woven variants have the texture of any sound.
     """
     rng = np.random.default_rng(seed)
     spans, which = [], np.tile(np.array(indices, int), variants + woven_variants)
 
     def canvases():
         for n, k in enumerate(which):
-            canvas = place_drawing(rng, images[k])
+            canvas = place_drawing(rng, ground.images[k])
             spans.append(filled_columns(canvas))
             if n >= variants * len(indices):
-                clip = mels[rng.integers(len(mels))]
-                sound = fill_with_sound(rng, clip[rng.integers(len(clip))])  # (128, 512)
-                start = rng.integers(0, sound.shape[1] - 127)
-                sound = sound[:, start : start + 128] / max(0.2, sound.max())
-                canvas = woven(canvas, sound, rng.uniform(0.2, 0.85), rng.uniform(0, 0.35))
+                left = ROWS * int(rng.integers(COLUMNS // ROWS))
+                sound = ground.sound(rng)
+                row = np.zeros_like(sound)
+                row[:, left : left + ROWS] = canvas
+                canvas = ground.weave(rng, row, sound)[:, left : left + ROWS]
             yield canvas
 
     latents = encode_all(vae, canvases(), len(which))
     save_file({"latents": latents, "which": torch.tensor(which), "spans": torch.tensor(spans)}, out)
 
 
-def sound_bank(vae, mels, indices, images, out, *, variants=3, woven_variants=0, seed=0):
+def sound_bank(vae, ground, indices, out, *, variants=2, woven_variants=0, seed=0):
     """Latents (N·all variants, 4, 16, 64) and whose clip they hold.
 
-    The woven variants have the shape of a random drawing, four in a row.
+    The woven variants have the shape of any drawings, four of a kind in a row.
     """
     rng = np.random.default_rng(seed)
     which = np.tile(np.array(indices, int), variants + woven_variants)
 
     def canvases():
         for n, k in enumerate(which):
-            canvas = fill_with_sound(rng, mels[k][rng.integers(len(mels[k]))])
+            canvas = ground.played(rng, k)
             if n >= variants * len(indices):
-                drawing = place_drawing(rng, images[rng.integers(len(images))])
-                row = np.tile(drawing, canvas.shape[1] // drawing.shape[1])  # (128, 512)
-                canvas = woven(canvas, row, rng.uniform(0.3, 0.9), rng.uniform(0, 0.3))
+                canvas = ground.weave(rng, ground.drawing(rng), canvas)
             yield canvas
 
     latents = encode_all(vae, canvases(), len(which), size=16)

@@ -16,6 +16,7 @@ from . import bank as banks
 from . import scorers as scorer_training
 from . import unet as unet_training
 from . import vae as vae_training
+from .captions import CORE, CORE_SOUNDS
 from .data import RATES, all_mel_pictures, read_pictures, read_sounds
 from .loop import Budget, half_precision, load_weights, train
 
@@ -106,19 +107,32 @@ def bank(args):
     images, records = read_pictures(args.data)
     mels, sounds = prepared_sounds(args)
     shares = unet_training.concept_shares(records)
-    some = {"seed": args.seed, "variants": args.variants, "woven_variants": args.variants // 2}
+    some = {"seed": args.seed, "variants": args.variants, "woven_variants": 2 * args.variants}
     drawn = {
         split: [k for k in rows_in(records, split) if shares[records[k]["concept"]] > 0]
         for split in ("train", "validation")
     }
     played = {split: rows_in(sounds, split) for split in drawn}
     # What a canvas is woven with comes from the training split, whatever the canvas is from.
-    clips, pictures = [mels[k] for k in played["train"]], images[drawn["train"]]
+    clips = [k for k in played["train"] if sounds[k]["class"] in CORE_SOUNDS]
+    pictures = [k for k in drawn["train"] if records[k]["concept"] in CORE]
+    ground = banks.Ground(
+        images, grouped(pictures, records, "concept"), mels, grouped(clips, sounds, "class")
+    )
     for split in drawn:
-        out = args.work / f"image_{split}.safetensors"
-        banks.picture_bank(net, images, drawn[split], clips, out, **some)
-        out = args.work / f"sound_{split}.safetensors"
-        banks.sound_bank(net, mels, played[split], pictures, out, **some)
+        for make, name, rows in (
+            (banks.picture_bank, "image", drawn[split]),
+            (banks.sound_bank, "sound", played[split]),
+        ):
+            make(net, ground, rows, args.work / f"{name}_{split}.safetensors", **some)
+
+
+def grouped(rows, records, key) -> dict[str, list[int]]:
+    """{concept or class: its rows}."""
+    groups: dict[str, list[int]] = {}
+    for row in rows:
+        groups.setdefault(records[row][key], []).append(row)
+    return groups
 
 
 def image(args):
