@@ -5,7 +5,8 @@ notation
     w_g       its mean share of the blend, they add up to 1
     eps       the blend, sum over g of w_g eps_g
 
-Everything here is a pure function of recorded Steps: no network is called.
+Everything here is a pure function of recorded Steps; only `scores` and `failures` ask networks,
+the pair's own scorers.
 """
 
 from __future__ import annotations
@@ -98,6 +99,41 @@ def scores(trajectory: Trajectory, item: int = 0) -> list[dict]:
         if name in judges and prompt:
             values = judges[name](clean, prompt).tolist()
             found.append({"label": f"{name} score", "guide": g, "values": _plain(values)})
+    return found
+
+
+# Things that few prompts mean: what a scorer gives these, it gives to anything.
+WRONG = {
+    "image": ("a bicycle", "an umbrella", "a fish", "a crown", "a tree", "a snowman"),
+    "sound": ("typing", "a trumpet", "ocean waves", "a dog barking", "thunder", "a violin"),
+}
+
+
+def failures(trajectory: Trajectory, item: int = 0, wrong: dict = WRONG) -> list[str]:
+    """The usual ways to fail ("Images that Sound", limitations) of which a result shows the signs.
+
+    "no picture"        its picture scores no better than with most of the `wrong` prompts
+    "no sound"          the same of its sound
+    "silence"           nothing in it can be heard
+    "seeds look alike"  the items of a batch hardly differ
+
+    Without scorers in the pair only the last two are looked for. No sign is no proof of success.
+    """
+    found = []
+    judges = trajectory.pair.scorers if trajectory.pair else {}
+    for name, judge in judges.items():
+        if prompt := trajectory.recipe.get(f"{name}_prompt"):
+            latent = trajectory.latent[item][None]
+            own, *others = (float(judge(latent, words)) for words in (prompt, *wrong[name]))
+            if own <= np.quantile(others, 0.75):  # one of them may be what was asked for
+                found.append("no picture" if name == "image" else f"no {name}")
+    if trajectory.pair and trajectory.mel_picture(item=item).max() < 0.1:
+        found.append("silence")
+    if len(trajectory.latent) > 1:
+        flat = torch.nn.functional.normalize(trajectory.latent.flatten(1).double(), dim=1)
+        alike = (flat @ flat.T).sum() - len(flat)  # without each beside itself
+        if alike / (len(flat) * (len(flat) - 1)) > 0.9:
+            found.append("seeds look alike")
     return found
 
 

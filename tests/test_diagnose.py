@@ -108,3 +108,39 @@ def test_scores_ask_the_pairs_judges_about_every_step_and_the_right_prompt():
     truth = [float(step.clean[0].mean()) for step in trajectory.steps]
     assert curve["values"] == pytest.approx(truth, abs=1e-4)
     assert diagnose.scores(trajectory) == []
+
+
+def judged_run(scores, latent=None):
+    """The finished run with a scorer for each modality that looks words up, 0 for unknown ones."""
+    from dataclasses import replace
+
+    trajectory = run(3)
+    if latent is not None:
+        last = replace(trajectory.steps[-1], latent=latent)
+        trajectory = Trajectory((last,), trajectory.recipe, trajectory.pair)
+    prompts = {name: trajectory.recipe[f"{name}_prompt"] for name in ("image", "sound")}
+
+    def judge(name):
+        known = {prompts[name]: scores[name], "a crown": 0.3, "thunder": 0.3}
+        return lambda latent, words: torch.tensor([known.get(words, 0.1)])
+
+    pair = replace(trajectory.pair, scorers={name: judge(name) for name in prompts})
+    return Trajectory(trajectory.steps, trajectory.recipe, pair)
+
+
+def test_who_scores_as_with_wrong_words_has_failed():
+    assert diagnose.failures(judged_run({"image": 0.2, "sound": 0.2})) == []  # one may be meant
+    assert diagnose.failures(judged_run({"image": 0.1, "sound": 0.2})) == ["no picture"]
+    assert diagnose.failures(judged_run({"image": 0.2, "sound": 0.05})) == ["no sound"]
+    both = diagnose.failures(judged_run({"image": 0.0, "sound": 0.0}))
+    assert both == ["no picture", "no sound"]
+
+
+def test_black_is_silence_and_copies_look_alike():
+    fine = {"image": 0.9, "sound": 0.9}
+    black = torch.full((1, 4, 16, 64), -1.0)
+    assert diagnose.failures(judged_run(fine, black)) == ["silence"]
+    noise = torch.randn(3, 4, 16, 64, generator=torch.Generator().manual_seed(1))
+    assert diagnose.failures(judged_run(fine, noise)) == []
+    assert diagnose.failures(judged_run(fine, noise[[0, 0, 0]])) == ["seeds look alike"]
+    assert diagnose.failures(one([A, B], (0.5, 0.5))) == []  # no pair: nothing to see or hear
