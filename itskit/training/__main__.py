@@ -56,6 +56,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--part", type=part, default=(1, 1), help="evaluate: 1/2 and 2/2 for two processes at once"
     )
+    top.add_argument(
+        "--half", action="store_true", help="evaluate: U-Nets in bfloat16, in half of the time"
+    )
     assemble.add_arguments(top)
     top.add_argument("--quick", action="store_true", help="few prompts, to try `evaluate` out")
     return top

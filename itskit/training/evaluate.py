@@ -12,7 +12,7 @@ and `--part 2/2`). Answers count for the same weights, settings and seeds only.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from ..modality import Pair
 from ..models import pocket
 from ..models.pocket.weights import FOLDER, weights_hash
 from . import measures
+from .loop import half_precision
 from .words import UNSEEN_PICTURES, UNSEEN_SOUNDS, pairs, picture_prompt, sound_prompt
 
 
@@ -74,8 +75,23 @@ class Examination:
         return {who: ask(canvases, k) for who, ask in self.namers.items() if who.split()[0] == name}
 
 
-def examination(folder, split, seeds, *, judges=False, bank=None, **settings) -> Examination:
+def in_half_precision(modality):
+    """The same modality, its U-Net in bfloat16 where the machine multiplies in it."""
+
+    def predict_noise(*given):
+        with half_precision():
+            return modality.predict_noise(*given).float()
+
+    return replace(modality, predict_noise=predict_noise)
+
+
+def examination(
+    folder, split, seeds, *, judges=False, bank=None, half=False, **settings
+) -> Examination:
     pair, scorers = pocket.load(folder), pocket.load_scorers(folder)
+    if half:
+        image, sound = in_half_precision(pair.image), in_half_precision(pair.sound)
+        pair = replace(pair, image=image, sound=sound)
     words = {"image": [p for p, _, _ in pairs(split)], "sound": [w for _, _, w in pairs(split)]}
 
     def by_scorer(name):
@@ -240,12 +256,14 @@ def main(args):
     folder, path = Path(args.weights or FOLDER), args.work / f"evaluation_{args.split}.jsonl"
     bank = args.work if (args.work / "image_train.safetensors").exists() else None
     data = args.data if (args.data / "pictures.jsonl").exists() else None
-    exam = examination(folder, args.split, args.seeds, judges=args.judges, bank=bank)
+    exam = examination(
+        folder, args.split, args.seeds, judges=args.judges, bank=bank, half=args.half
+    )
     todo = questions(exam, data)
     if args.quick:
         todo = dict(list(todo.items())[:2])
     described = {"weights": weights_hash(folder), "settings": pocket.DEFAULTS, "seeds": args.seeds}
-    described |= {"judges": args.judges, "bank": bank is not None}
+    described |= {"judges": args.judges, "bank": bank is not None, "half": args.half}
     known = run(todo, path, json.dumps(described, sort_keys=True), args.part)
     missing = [question for question in todo if question not in known]
     if missing:
