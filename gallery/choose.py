@@ -43,12 +43,12 @@ def main(argv=None) -> None:
 def choose(module, pair, count: int, path: Path = CHOICES) -> str:
     """Find the seed of one pairing, write it into its file and into `path`; what was done."""
     question = asked(module.entry, pair) | {"seeds": count}
-    choices = read(path)
-    if choices.get(module.__name__, {}).get("asked") == question:
+    if read(path).get(module.__name__, {}).get("asked") == question:
         return f"seed {module.entry.seed} stays"
     seed, scores = best(module.entry, pair, range(count))
     write_seed(Path(module.__file__), seed)
-    choices[module.__name__] = {"seed": seed, "scores": scores, "asked": question}
+    chosen = {"seed": seed, "scores": scores, "asked": question}
+    choices = read(path) | {module.__name__: chosen}  # only now: others may be choosing, too
     replace_text(path, json.dumps(choices, indent=1, sort_keys=True) + "\n")
     return f"seed {seed}"
 
