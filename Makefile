@@ -23,8 +23,8 @@ PIP_TORCH_ARGS ?=
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 WORKERS ?= 2
 
-IMAGE ?= a castle with towers
-SOUND ?= church bells ringing
+IMAGE ?= a bell
+SOUND ?= a hand bell ringing
 SEED ?= 7
 OUT ?= out
 export IMAGE SOUND SEED OUT
@@ -48,7 +48,7 @@ demo: $(VENV)/.itskit  ## set up, compose one picture that sounds, write it to o
 	@$(PY) -m itskit compose "$$IMAGE" "$$SOUND" --seed "$$SEED" --out "$$OUT"
 	@echo
 	@echo "Look, listen, scrub: open the .html file in $$OUT/ with any browser."
-	@echo "Another one:         make demo IMAGE=\"a cat\" SOUND=\"a cat meowing\" SEED=3"
+	@echo "Another one:         make demo IMAGE=\"a clock\" SOUND=\"a clock ticking\" SEED=1"
 
 gallery: $(VENV)/.itskit  ## make the gallery's missing and stale entries, then its page
 	$(PY) gallery/build.py

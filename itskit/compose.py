@@ -190,9 +190,14 @@ def _resolve(pair: Pair, prompts: tuple, preset: str | None, given: dict) -> dic
             schedule.lookup(DEFAULTS, name, "setting")
             if value is not None:
                 settings[name] = value
-    if len(speaking) == 1 and given.get(f"{speaking[0]}_start") is None:
-        settings[f"{speaking[0]}_start"] = 0.0  # nobody else is there to begin
+    heard = [name for name in speaking if not _is_zero(settings[f"{name}_weight"])]
+    if len(heard) == 1 and given.get(f"{heard[0]}_start") is None:
+        settings[f"{heard[0]}_start"] = 0.0  # nobody else is there to begin
     return settings
+
+
+def _is_zero(weight) -> bool:
+    return np.isscalar(weight) and weight == 0
 
 
 def _guide(modality: Modality, name: str, prompt: str, settings: dict) -> Guide:

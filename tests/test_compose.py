@@ -104,6 +104,16 @@ def test_one_prompt_is_one_model_alone():
         assert got.recipe[f"{name}_start"] == 0.0
 
 
+def test_a_guide_without_weight_leaves_the_beginning_to_the_other():
+    late = pair(defaults={"image_start": 0.5})
+    got = compose(late, "a castle", "bells", image_weight=1.0, sound_weight=0, **FAST)
+    alone = compose(late, "a castle", None, **FAST)
+    assert got.recipe["image_start"] == 0.0
+    assert torch.equal(got.latent, alone.latent)
+    with pytest.raises(ValueError, match="at step 0"):  # what was asked for is not overruled
+        compose(late, "a castle", "bells", sound_weight=0, image_start=0.5, **FAST)
+
+
 def test_a_batch_is_its_seeds_one_by_one():
     toys = pair()
     batch = compose(toys, "a", "b", seeds=[4, 9], **FAST)
