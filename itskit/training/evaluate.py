@@ -269,7 +269,7 @@ def main(args):
     if missing:
         print(f"{len(missing)} of {len(todo)} questions are for the other parts to answer")
         return
-    numbers = summary(known)
+    numbers = summary({question: known[question] for question in todo})
     for row, (mean, half, n) in numbers.items():
         print(f"{row:42s} {' '.join(as_text(row, mean, half))}  ({n} prompts)")
     report = {**described, "split": args.split, "prompts": len(exam.chosen), "numbers": numbers}
