@@ -131,10 +131,15 @@ def failures(trajectory: Trajectory, item: int = 0, wrong: dict = WRONG) -> list
         found.append("silence")
     if len(trajectory.latent) > 1:
         flat = torch.nn.functional.normalize(trajectory.latent.flatten(1).double(), dim=1)
-        alike = (flat @ flat.T).sum() - len(flat)  # without each beside itself
-        if alike / (len(flat) * (len(flat) - 1)) > 0.9:
+        if likeness(flat) > 0.9:
             found.append("seeds look alike")
     return found
+
+
+def likeness(vectors: Tensor) -> float:
+    """The mean cosine between two of the unit vectors (B, D), B > 1: 1 where all are the same."""
+    count, cosines = len(vectors), vectors @ vectors.T  # (B, B)
+    return float((cosines.sum() - cosines.trace()) / (count * (count - 1)))
 
 
 def summary(trajectory: Trajectory, item: int = 0) -> dict:

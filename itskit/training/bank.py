@@ -56,9 +56,7 @@ class Ground:
     def drawing(self, rng) -> np.ndarray:
         """Any concept's drawings, four in a row (128, 512)."""
         some = self.drawings[rng.integers(len(self.drawings))]
-        return self.row(rng, [some[rng.integers(len(some))] for _ in range(COLUMNS // ROWS)])
-
-    def row(self, rng, which) -> np.ndarray:
+        which = [some[rng.integers(len(some))] for _ in range(COLUMNS // ROWS)]
         return np.concatenate([place_drawing(rng, self.images[k]) for k in which], 1)
 
     def sound(self, rng) -> np.ndarray:

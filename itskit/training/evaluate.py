@@ -7,7 +7,7 @@ that nothing was trained on are named in the same table: they bound what a judge
 
 One question is one line in WORK/evaluation_SPLIT.jsonl, written when it is answered, so that a run
 that was stopped goes on where it was, and several processes may share the questions (`--part 1/2`
-and `--part 2/2`). Answers count for the same weights, settings and seeds only.
+and `--part 2/2`). Answers count for the same weights, settings, candidates and seeds only.
 """
 
 import json
@@ -263,6 +263,7 @@ def main(args):
     if args.quick:
         todo = dict(list(todo.items())[:2])
     described = {"weights": weights_hash(folder), "settings": pocket.DEFAULTS, "seeds": args.seeds}
+    described |= {"split": args.split, "prompts": len(exam.chosen)}  # the candidates
     described |= {"judges": args.judges, "bank": bank is not None, "half": args.half}
     known = run(todo, path, json.dumps(described, sort_keys=True), args.part)
     missing = [question for question in todo if question not in known]
@@ -272,7 +273,7 @@ def main(args):
     numbers = summary({question: known[question] for question in todo})
     for row, (mean, half, n) in numbers.items():
         print(f"{row:42s} {' '.join(as_text(row, mean, half))}  ({n} prompts)")
-    report = {**described, "split": args.split, "prompts": len(exam.chosen), "numbers": numbers}
+    report = {**described, "numbers": numbers}
     path.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     contact_sheet(first_seeds(todo, path.with_suffix("")), args.work / f"contact_{args.split}.png")
     print(f"wrote {path.with_suffix('.json')} and {args.work}/contact_{args.split}.png")

@@ -17,6 +17,7 @@ import torch
 from torch.nn import functional as F
 
 from ..baselines import Canvas
+from ..diagnose import likeness
 from ..metrics import vocoder_cycle
 from ..models import pocket
 from .bank import load_bank
@@ -40,9 +41,7 @@ def all_of(exam, canvases, sense="image") -> dict[str, list]:
 
 def spread(vectors) -> float:
     """1 - the mean cosine between two of the unit vectors (B, D)."""
-    count = len(vectors)
-    cosines = vectors @ vectors.T  # (B, B)
-    return float(1 - (cosines.sum() - cosines.trace()) / (count * (count - 1)))
+    return 1 - likeness(vectors)
 
 
 def cycle_error(pair, canvas) -> float:
