@@ -13,7 +13,7 @@ import torch
 import itskit
 from itskit.models.pocket.networks import Autoencoder, predict_v, text_unet
 from itskit.schedule import stable_diffusion_alpha_bar
-from itskit.training import bank, canvas, data, loop, unet, vae
+from itskit.training import bank, canvas, data, loop, scorers, unet, vae
 from itskit.training.__main__ import main
 
 CONCEPTS, CLASSES = ("castle", "bell", "dog"), ("rain", "church_bell")
@@ -71,8 +71,14 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path):
     for stage in ("image", "sound"):
         main([stage, *args, "--steps", "50", "--batch", "1"])
     main(["image", *args, "--steps", "100", "--batch", "1"])  # goes on where it stopped
-    main(["scorers", *args, "--steps", "2", "--batch", "4"])
+    main(["scorers", *args, "--steps", "60", "--batch", "8"])
     main(["decoder", *args, "--steps", "2", "--batch", "4"])
+    main(["weave", *args, "--canvases", "20"])
+    before = bank.load_bank(work / "image_unet.safetensors")
+    main(["together", *args, "--steps", "4", "--batch", "4"])
+    after = bank.load_bank(work / "image_unet.safetensors")
+    assert before.keys() == after.keys()
+    assert any(not torch.equal(before[k], after[k]) for k in before)
     main(["pack", *args, "--weights", str(tmp_path / "pair")])
 
     coded = {m: bank.load_bank(work / f"{m}_train.safetensors") for m in ("image", "sound")}
@@ -168,6 +174,95 @@ def test_both_models_learn_from_canvases_of_one_kind(monkeypatch, tmp_path):
     assert (plain == 0).mean() > 0.2 > 0.05 > (woven == 0).mean()  # black, or a trace of sound
     drawn, played = woven.mean(0), canvases[3:].reshape(-1, 128, 4, 128).mean((0, 2))
     assert np.abs(drawn - played).mean() < 0.1 * drawn.mean()
+
+
+class Marks:
+    """Canvases whose "latents" are themselves, named by a mark in their corner."""
+
+    def __init__(self, right):
+        self.right, self.asked = right, []
+
+    def __call__(self, latents, labels):
+        self.asked += labels
+        return torch.tensor([label in self.right for label in labels])
+
+
+def test_the_pair_bank_keeps_what_both_scorers_name(monkeypatch):
+    monkeypatch.setattr(bank, "encode_all", lambda vae, some: torch.from_numpy(np.stack(some)))
+    saved = {}
+    monkeypatch.setattr(bank, "save_file", lambda tensors, out: saved.update(tensors))
+    images = np.full((4, 128, 128), 200, np.uint8)
+    mels = [[np.full((128, 600), 90, np.uint8)] for _ in range(4)]
+    drawings, clips = {"a": [0], "b": [1, 2], "c": [3]}, {"hiss": [0, 1], "hum": [2], "pop": [3]}
+    names = {"image": Marks({"a", "b"}), "sound": Marks({"hiss", "hum"})}
+    ground = bank.Ground(images, drawings, mels, clips)
+    asked = {("a", "hiss"), ("b", "pop")}
+    bank.pair_bank(None, ground, names, "pairs", count=80, excluded=asked)
+    assert saved["latents"].shape == (80, 128, 512)
+    kept = {
+        (d, next(kind for kind, some in clips.items() if c in some))
+        for d, c in zip(saved["drawing"].tolist(), saved["clip"].tolist(), strict=True)
+    }
+    assert kept == {(0, "hum"), (1, "hiss"), (1, "hum")}  # a row's first drawing stands for it
+    tried = set(zip(names["image"].asked, names["sound"].asked, strict=True))
+    assert tried == {(a, b) for a in "abc" for b in clips} - asked
+
+    deaf = {**names, "sound": Marks(set())}
+    with pytest.raises(RuntimeError, match="train the scorers first"):
+        bank.pair_bank(None, ground, deaf, "pairs", count=80)
+
+
+def test_a_scorer_names_by_the_nearest_mean_of_captions():
+    rng = torch.Generator().manual_seed(0)
+    rows = {f"{a}{k}": torch.randn(24, 5, generator=rng) for a in "xyz" for k in range(3)}
+    captions = {a: [f"{a}{k}" for k in range(3)] for a in "xyz"}
+    latents, wanted = torch.randn(60, 5, generator=rng), ["x", "y", "z"] * 20
+    name = scorers.names(lambda x: x, lambda texts: torch.stack([rows[t] for t in texts]), captions)
+    hits = name(latents, wanted)
+    for latent, label, hit in zip(latents, wanted, hits, strict=True):
+        means = {a: sum(rows[t][0] for t in some) / 3 for a, some in captions.items()}
+        cosine = {
+            a: float(torch.cosine_similarity(latent, mean, dim=0)) for a, mean in means.items()
+        }
+        assert bool(hit) == (max(cosine, key=cosine.get) == label)
+    assert 0 < hits.sum() < 60
+
+
+def test_both_losses_vanish_for_models_that_share_the_work():
+    """If either prompt's change is known exactly, their sum is the composed canvas: v + a + b."""
+    latents, a, b = torch.randn(3, 32, 4, 4, 4)
+    table = stable_diffusion_alpha_bar()
+
+    def model(change):
+        def call(noisy, t, text):
+            at = table[t][:, None, None, None]
+            v = (at.sqrt() * noisy - latents) / (1 - at).sqrt()  # of the whole canvas
+            return v - a - b + change * text.mean((1, 2))[:, None, None, None]
+
+        return call
+
+    told, empty = torch.ones(32, 24, 8), torch.zeros(1, 24, 8)
+    composed, *alone = unet.together_loss([model(a), model(b)], latents, [told, told], empty, table)
+    assert composed < 1e-6
+    for loss, other in zip(alone, (b, a), strict=True):
+        assert float(loss) == pytest.approx(float(other.square().mean()), rel=1e-3)
+
+
+def test_the_composed_loss_is_the_blend_at_guidance_two():
+    torch.manual_seed(0)
+    latents, told, empty = torch.randn(5, 4, 4, 4), torch.randn(2, 5, 3, 4), torch.randn(1, 3, 4)
+    table = stable_diffusion_alpha_bar()
+    calls = [lambda x, t, e, k=k: x.sin() * k + e.mean((1, 2))[:, None, None, None] for k in (1, 2)]
+    torch.manual_seed(7)
+    composed, _, _ = unet.together_loss(calls, latents, told, empty, table)
+    torch.manual_seed(7)
+    noisy, t, target = unet.noised(latents, table)
+    guided = [
+        call(noisy, t, empty) + 2 * (call(noisy, t, text) - call(noisy, t, empty))
+        for call, text in zip(calls, told, strict=True)
+    ]
+    expected = ((guided[0] + guided[1]) / 2 - target).square().mean()
+    assert float(composed) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_half_precision_learns_the_same_lesson():

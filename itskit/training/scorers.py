@@ -39,3 +39,18 @@ def loss_function(net, source, other, texts, *, columns=1536, narrow=16, seed=0)
         return F.cross_entropy(logits, labels, label_smoothing=0.05), {"right": right}
 
     return loss_of
+
+
+def names(net, texts, captions: dict[str, list[str]]):
+    """(latents, labels) → hits (B,): is each label's sentence, the mean of its captions', the
+    nearest of all?"""
+    labels = list(captions)
+    means = torch.stack([texts(captions[label])[:, 0].mean(0) for label in labels])
+    means = F.normalize(means, dim=1)  # (labels, 384)
+
+    @torch.no_grad()
+    def hits(latents, wanted):
+        nearest = (net(latents.float()) @ means.T).argmax(1)
+        return nearest == torch.tensor([labels.index(label) for label in wanted])
+
+    return hits

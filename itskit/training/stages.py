@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from ..models.pocket import TILE
 from ..models.pocket.networks import Autoencoder, Scorer, predict_v, text_unet
 from ..models.pocket.text import TextEncoder
 from ..models.pocket.weights import FOLDER, save_weights
@@ -16,9 +17,10 @@ from . import bank as banks
 from . import scorers as scorer_training
 from . import unet as unet_training
 from . import vae as vae_training
-from .captions import CORE, CORE_SOUNDS
+from .captions import CORE, CORE_SOUNDS, picture_caption, sound_caption
 from .data import RATES, all_mel_pictures, read_pictures, read_sounds
 from .loop import Budget, half_precision, load_weights, train
+from .words import PAIRS, VALIDATION_PAIRS
 
 
 def prepare(args):
@@ -99,11 +101,7 @@ def vae(args):
 
 def bank(args):
     """Latents for training and validation: WORK/{image,sound}_{train,validation}.safetensors."""
-    net = Autoencoder()
-    if args.from_shipped:
-        net.load_state_dict(read_weights(FOLDER, "vae.safetensors"))
-    else:
-        net = load_weights(net, args.work / "vae.safetensors")
+    net = _trained(Autoencoder(), "vae", args)
     images, records = read_pictures(args.data)
     mels, sounds = prepared_sounds(args)
     shares = unet_training.concept_shares(records)
@@ -113,18 +111,63 @@ def bank(args):
         for split in ("train", "validation")
     }
     played = {split: rows_in(sounds, split) for split in drawn}
-    # What a canvas is woven with comes from the training split, whatever the canvas is from.
-    clips = [k for k in played["train"] if sounds[k]["class"] in CORE_SOUNDS]
-    pictures = [k for k in drawn["train"] if records[k]["concept"] in CORE]
-    ground = banks.Ground(
-        images, grouped(pictures, records, "concept"), mels, grouped(clips, sounds, "class")
-    )
+    ground = _ground(images, records, mels, sounds)
     for split in drawn:
         for make, name, rows in (
             (banks.picture_bank, "image", drawn[split]),
             (banks.sound_bank, "sound", played[split]),
         ):
             make(net, ground, rows, args.work / f"{name}_{split}.safetensors", **some)
+
+
+def weave(args):
+    """Canvases that are a drawing and a sound at once, as the scorers hear and see them →
+    WORK/pair_train.safetensors. The pairs that `evaluate` asks for are not among them."""
+    images, records = read_pictures(args.data)
+    mels, sounds = prepared_sounds(args)
+    ground = _ground(images, records, mels, sounds)
+    texts = text_bank()
+    names = {
+        name: scorer_training.names(_trained(Scorer(), f"{name}_scorer", args), texts, captions)
+        for name, captions in captions_of(ground, sounds, args.seed).items()
+    }
+    asked = frozenset((concept, kind) for concept, kind, _ in PAIRS + VALIDATION_PAIRS)
+    banks.pair_bank(
+        _trained(Autoencoder(), "vae", args), ground, names, args.work / "pair_train.safetensors",
+        count=args.canvases, excluded=asked, seed=args.seed,
+    )  # fmt: skip
+
+
+def captions_of(ground, sounds, seed, each=8):
+    """{"image": {concept: captions}, "sound": {class: captions}}"""
+    rng = np.random.default_rng(seed)
+    return {
+        "image": {
+            concept: [picture_caption(rng, concept, row=k % 2 == 0) for k in range(each)]
+            for concept in ground.drawings
+        },
+        "sound": {
+            kind: [sound_caption(rng, sounds[rng.choice(clips)]) for _ in range(each)]
+            for kind, clips in ground.clips.items()
+        },
+    }
+
+
+def _ground(images, records, mels, sounds):
+    """What canvases are woven with comes from the training split, whatever the canvas is from."""
+    clips = [k for k in rows_in(sounds, "train") if sounds[k]["class"] in CORE_SOUNDS]
+    pictures = [k for k in rows_in(records, "train") if records[k]["concept"] in CORE]
+    return banks.Ground(
+        images, grouped(pictures, records, "concept"), mels, grouped(clips, sounds, "class")
+    )
+
+
+def _trained(net, name, args):
+    """`net` with the package's weights (--from-shipped) or those in WORK."""
+    if args.from_shipped:
+        net.load_state_dict(read_weights(FOLDER, f"{name}.safetensors"))
+        return net.eval()
+    return load_weights(net, args.work / f"{name}.safetensors")
 
 
 def grouped(rows, records, key) -> dict[str, list[int]]:
@@ -135,55 +178,88 @@ def grouped(rows, records, key) -> dict[str, list[int]]:
     return groups
 
 
+# Squares alone for pictures: pocket.TILE says how they make a canvas.
+CROPS = {"image": {"narrow": 16, "wide": 0.0}, "sound": {"narrow": 32, "wide": 0.75}}
+
+
+def sources(args):
+    """The drawings and the clips to train on, as latents with captions."""
+    drawings, sounds = read_pictures(args.data)[1], read_sounds(args.data)
+    return {
+        "image": unet_training.Pictures(load_file(args.work / "image_train.safetensors"), drawings),
+        "sound": unet_training.Sounds(load_file(args.work / "sound_train.safetensors"), sounds),
+    }
+
+
 def image(args):
-    _, records = read_pictures(args.data)
-    source = unet_training.Pictures(load_file(args.work / "image_train.safetensors"), records)
-    # Squares alone: pocket.TILE says how they make a canvas.
-    _train_unet(args, "image_unet", source, narrow=16, wide=0.0)
+    _train_unet(args, "image")
 
 
 def sound(args):
-    records = read_sounds(args.data)
-    source = unet_training.Sounds(load_file(args.work / "sound_train.safetensors"), records)
-    _train_unet(args, "sound_unet", source, narrow=32, wide=0.75)
+    _train_unet(args, "sound")
 
 
-def _train_unet(args, name, source, **shape):
+def _train_unet(args, name):
     torch.manual_seed(args.seed)
-    net = text_unet()
+    net, out = text_unet(), args.work / f"{name}_unet.safetensors"
     if args.from_shipped:
-        net.load_state_dict(read_weights(FOLDER, f"{name}.safetensors"))
+        net.load_state_dict(read_weights(FOLDER, out.name))
     net = net.to(args.device)
-    run = torch.compile(net) if args.compile else net
-    texts = text_bank(args.device)
-
-    def call(latent, t, prompt_embeds):
-        with half_precision(args.device):
-            return predict_v(run, latent, t, prompt_embeds).float()
-
     loss = unet_training.loss_function(
-        call, source, texts, columns=16 * (args.batch or 32),
-        device=args.device, seed=args.seed, **shape,
+        _call(net, args), sources(args)[name], text_bank(args.device), **CROPS[name],
+        columns=16 * (args.batch or 32), device=args.device, seed=args.seed,
     )  # fmt: skip
-    out = args.work / f"{name}.safetensors"
     train(net, loss, out, budget=budget(args), peak=args.learning_rate or 8e-4, seed=args.seed)
 
 
+def _call(net, args, tile=None):
+    """(latent, t, prompt_embeds) → v, in half precision."""
+    run = torch.compile(net) if args.compile else net
+
+    def call(latent, t, prompt_embeds):
+        with half_precision(args.device):
+            return predict_v(run, latent, t, prompt_embeds, tile).float()
+
+    return call
+
+
+def together(args):
+    """Both U-Nets further, on canvases that are both (`weave`) and as each was trained alone."""
+    names = ("image", "sound")
+    nets = {name: _trained(text_unet(), f"{name}_unet", args).train() for name in names}
+    both = torch.nn.ModuleDict(nets).to(args.device)
+    texts, given = text_bank(args.device), sources(args)
+    some = {"columns": 16 * (args.batch or 32), "device": args.device, "seed": args.seed}
+    alone = [
+        unet_training.loss_function(
+            _call(nets[name], args), given[name], texts, **CROPS[name], **some
+        )
+        for name in names
+    ]
+    pairs = unet_training.Pairs(
+        load_file(args.work / "pair_train.safetensors"),
+        read_pictures(args.data)[1],
+        read_sounds(args.data),
+    )
+    calls = [_call(nets["image"], args, TILE), _call(nets["sound"], args)]
+    loss = unet_training.together_loss_function(alone, calls, pairs, texts, **some)
+    out, peak = args.work / "together.safetensors", args.learning_rate or 2e-4
+    state = train(both, loss, out, budget=budget(args), peak=peak, seed=args.seed)
+    for name in names:
+        mine = {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
+        save_file(
+            {k: v.contiguous() for k, v in mine.items()}, args.work / f"{name}_unet.safetensors"
+        )
+
+
 def scorers(args):
-    sources = {
-        "image": unet_training.Pictures(
-            load_file(args.work / "image_train.safetensors"), read_pictures(args.data)[1]
-        ),
-        "sound": unet_training.Sounds(
-            load_file(args.work / "sound_train.safetensors"), read_sounds(args.data)
-        ),
-    }
+    given = sources(args)
     texts = text_bank()
     for name, other, narrow in (("image", "sound", 16), ("sound", "image", 32)):
         torch.manual_seed(args.seed)
         net = Scorer()
         loss = scorer_training.loss_function(
-            net, sources[name], sources[other], texts,
+            net, given[name], given[other], texts,
             columns=16 * (args.batch or 96), narrow=narrow, seed=args.seed,
         )  # fmt: skip
         out = args.work / f"{name}_scorer.safetensors"
@@ -200,7 +276,9 @@ def pack(args):
         if not file.exists():
             print(f"{file} is missing; {name} stays as it is")
             continue
-        entry = save_weights(load_file(file), folder / file.name, bits=bits, trained=_trained(file))
+        entry = save_weights(
+            load_file(file), folder / file.name, bits=bits, trained=_training(file)
+        )
         print(f"{file.name}: {entry['parameters'] / 1e6:.1f} M, {entry['bytes'] / 1e6:.1f} MB")
     if not (folder / "text_encoder.safetensors").exists():
         shutil.copyfile(FOLDER / "tokenizer.json", folder / "tokenizer.json")
@@ -208,10 +286,17 @@ def pack(args):
         save_weights(state, folder / "text_encoder.safetensors", trained="as shipped")
 
 
-def _trained(file) -> str:
-    """The last line of a network's training log, in words."""
-    log = file.with_suffix(".log")
-    if not log.exists():
-        return ""
-    last = json.loads(log.read_text().splitlines()[-1])
-    return f"{last['step']} steps, {last['minutes']:.0f} minutes, loss {last['loss']:.4f}"
+def _training(file) -> str:
+    """How a network was trained, in words: the last lines of its logs."""
+    logs = {"": file.with_suffix(".log")}
+    if file.stem.endswith("_unet"):
+        logs["together "] = file.with_name("together.log")
+    last = {
+        how: json.loads(log.read_text().splitlines()[-1])
+        for how, log in logs.items()
+        if log.exists()
+    }
+    return "; ".join(
+        f"{how}{line['step']} steps, {line['minutes']:.0f} minutes, loss {line['loss']:.4f}"
+        for how, line in last.items()
+    )

@@ -100,8 +100,26 @@ class Sounds:
         return torch.stack(latents), texts, self.labels[rows]
 
 
-def v_loss(unet_call, latents, prompt_embeds, alpha_bar):
-    """Mean squared error of v (Salimans & Ho 2022), every timestep alike.
+class Pairs:
+    """Batches of canvases that are a drawing and a sound at once, with both captions."""
+
+    def __init__(self, bank, drawings, sounds):
+        self.latents, self.pictures, self.clips = bank["latents"], bank["drawing"], bank["clip"]
+        self.drawings, self.sounds = drawings, sounds
+
+    def batch(self, rng, size):
+        """Latents (size, 4, 16, 64), their captions as pictures and as sounds."""
+        rows = torch.from_numpy(rng.integers(0, len(self.latents), size))
+        # whole squares are moved, so that no drawing is cut
+        latents = self.latents[rows].float().roll(16 * int(rng.integers(4)), 3)
+        seen = [self.drawings[k]["concept"] for k in self.pictures[rows].tolist()]
+        heard = [self.sounds[k] for k in self.clips[rows].tolist()]
+        pictures = [picture_caption(rng, concept, row=rng.random() < 0.5) for concept in seen]
+        return latents, pictures, [sound_caption(rng, record) for record in heard]
+
+
+def noised(latents, alpha_bar):
+    """(noisy latents, timesteps, the v that is to be predicted), every timestep alike.
 
     min-SNR weights (Hang et al. 2023) were tried first: they take the weight from the noisiest
     timesteps, where the words decide what is where, and shapes hardly followed the prompt.
@@ -110,8 +128,29 @@ def v_loss(unet_call, latents, prompt_embeds, alpha_bar):
     noise = torch.randn_like(latents)
     a = alpha_bar[t][:, None, None, None]  # (B, 1, 1, 1)
     noisy = a.sqrt() * latents + (1 - a).sqrt() * noise
-    target = a.sqrt() * noise - (1 - a).sqrt() * latents
+    return noisy, t, a.sqrt() * noise - (1 - a).sqrt() * latents
+
+
+def v_loss(unet_call, latents, prompt_embeds, alpha_bar):
+    """Mean squared error of v (Salimans & Ho 2022)."""
+    noisy, t, target = noised(latents, alpha_bar)
     return (unet_call(noisy, t, prompt_embeds) - target).square().mean()
+
+
+def together_loss(calls, latents, texts, empty, alpha_bar):
+    """Mean squared errors of v for canvases that fit both prompts: (composed, image, sound).
+
+    The composed v adds to what no prompt predicts all that either prompt changes, which is the
+    blend of equal halves at guidance 2. What two models, each trained alone, get wrong in that sum
+    (both claim the same strokes, neither lets the other's be) is what this teaches them.
+    `texts` are two batches of states (B, 24, 384), `empty` is that of no prompt.
+    """
+    noisy, t, target = noised(latents, alpha_bar)
+    told = [call(noisy, t, text) for call, text in zip(calls, texts, strict=True)]
+    with torch.no_grad():
+        alone = [call(noisy, t, empty.expand(len(noisy), -1, -1)) for call in calls]
+    composed = sum(told) - sum(alone) / 2
+    return [(v - target).square().mean() for v in (composed, *told)]
 
 
 def loss_function(
@@ -127,12 +166,33 @@ def loss_function(
     def loss_of(step, progress):
         width = 64 if rng.random() < wide * (1 + 2 * progress) / 3 else narrow
         latents, captions, _ = source.batch(rng, max(1, columns // width), width)
-        drop = rng.random(len(captions)) < DROPOUT
-        captions = ["" if d else c for d, c in zip(drop, captions, strict=True)]
-        words = texts(captions).to(device)  # (B, 24, 384)
+        words = texts(dropped(rng, captions)).to(device)  # (B, 24, 384)
         return v_loss(unet_call, latents.to(device), words, alpha_bar), {}
 
     return loss_of
+
+
+def together_loss_function(alone, calls, pairs, texts, *, columns=512, device="cpu", seed=0):
+    """Two steps of three on canvases that are both, one as each model is trained `alone`."""
+    rng = np.random.default_rng(seed)
+    alpha_bar = stable_diffusion_alpha_bar().to(device)
+    empty = texts([""]).to(device)
+
+    def loss_of(step, progress):
+        if step % 3 == 2:
+            return sum(loss(step, progress)[0] for loss in alone), {}
+        latents, *captions = pairs.batch(rng, max(1, columns // 64))
+        words = [texts(dropped(rng, some)).to(device) for some in captions]
+        composed, image, sound = together_loss(calls, latents.to(device), words, empty, alpha_bar)
+        parts = {"composed": composed.detach(), "image": image.detach(), "sound": sound.detach()}
+        return composed + (image + sound) / 2, parts
+
+    return loss_of
+
+
+def dropped(rng, captions):
+    """Some left out, so that the model learns what no prompt predicts."""
+    return ["" if rng.random() < DROPOUT else caption for caption in captions]
 
 
 def concept_shares(records) -> dict[str, float]:

@@ -96,19 +96,11 @@ def _network(net, folder, file):
 
 
 def _noise_from_v(unet, tile=None):
-    """eps = sqrt(ᾱ)·v + sqrt(1 − ᾱ)·x, so that the core sees what every other model predicts.
-
-    With `tile`, the network looks at the canvas in squares of so many latent columns.
-    """
+    """eps = sqrt(ᾱ)·v + sqrt(1 − ᾱ)·x, so that the core sees what every other model predicts."""
     alpha_bar = stable_diffusion_alpha_bar()
 
     def predict_noise(latent, t, prompt_embeds):
-        n, c, h, w = latent.shape
-        k = w // (tile or w)
-        x = latent.view(n, c, h, k, w // k).permute(0, 3, 1, 2, 4)  # (n, k, c, h, w/k)
-        x, text = x.reshape(n * k, c, h, w // k), prompt_embeds.repeat_interleave(k, 0)
-        v = predict_v(unet, x, torch.full((n * k,), int(t)), text)  # (n·k, c, h, w/k)
-        v = v.view(n, k, c, h, w // k).permute(0, 2, 3, 1, 4).reshape(n, c, h, w)
+        v = predict_v(unet, latent, torch.full((len(latent),), int(t)), prompt_embeds, tile)
         return alpha_bar[t].sqrt() * v + (1 - alpha_bar[t]).sqrt() * latent
 
     return predict_noise

@@ -110,9 +110,17 @@ def text_unet(block_out_channels=(64, 128, 192), head_dim=32) -> UNet2DCondition
     )
 
 
-def predict_v(unet, latent, t, prompt_embeds):
-    """v (N, 4, h, w) for latents (N, 4, h, w), timesteps (N,) and text (N, 24, 384)."""
-    return unet(latent, t, prompt_embeds, class_labels=prompt_embeds[:, 0]).sample
+def predict_v(unet, latent, t, prompt_embeds, tile=None):
+    """v (N, 4, h, w) for latents (N, 4, h, w), timesteps (N,) and text (N, 24, 384).
+
+    With `tile`, the network looks at the canvas in squares of so many latent columns.
+    """
+    n, c, h, w = latent.shape
+    k = w // (tile or w)
+    x = latent.view(n, c, h, k, w // k).permute(0, 3, 1, 2, 4)  # (n, k, c, h, w/k)
+    x, text = x.reshape(n * k, c, h, w // k), prompt_embeds.repeat_interleave(k, 0)
+    v = unet(x, t.repeat_interleave(k), text, class_labels=text[:, 0]).sample  # (n·k, c, h, w/k)
+    return v.view(n, k, c, h, w // k).permute(0, 2, 3, 1, 4).reshape(n, c, h, w)
 
 
 class Scorer(nn.Module):
