@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from itskit.models import pocket
@@ -65,6 +66,18 @@ def test_sixty_four_canvases_are_shown_first_seeds_first(tmp_path):
     assert all((canvas == round(255 * (k % 40) / 40)).all() for k, (_, canvas) in enumerate(sheet))
     evaluate.contact_sheet(sheet, tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").stat().st_size > 1000
+
+
+def test_the_blind_sheet_shows_numbers_and_keeps_the_words_apart(tmp_path):
+    sheet = [(f"word {k}", np.full((128, 512), 6 * k, np.uint8)) for k in range(40)]
+    evaluate.blind_sheet(sheet, tmp_path / "blind.png")
+    words = json.loads((tmp_path / "blind.json").read_text())
+    assert sorted(words.values()) == sorted(w for w, _ in sheet)
+    assert list(words.values()) != [w for w, _ in sheet]
+    page = np.asarray(Image.open(tmp_path / "blind.png"))
+    for n in range(40):  # three in a row, each with a line of text above
+        middle = page[(n // 3) * 146 + 80, (n % 3) * 522 + 260]
+        assert words[f"#{n + 1}"] == f"word {middle // 6}"
 
 
 def test_both_at_once_is_not_each_for_itself():

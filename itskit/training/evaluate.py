@@ -239,6 +239,16 @@ def contact_sheet(sheet, path, columns=4, size=(256, 64)):
     page.save(path)
 
 
+def blind_sheet(sheet, path, seed=0):
+    """The canvases in random order under numbers, for a person who must name them; beside it, in
+    JSON, what each number was asked to be."""
+    order = np.random.default_rng(seed).permutation(len(sheet))
+    numbered = {f"#{n}": sheet[k] for n, k in enumerate(order, 1)}
+    contact_sheet([(n, canvas) for n, (_, canvas) in numbered.items()], path, 3, (512, 128))
+    words = {n: words for n, (words, _) in numbered.items()}
+    path.with_suffix(".json").write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
+
+
 def first_seeds(todo, folder, count=64):
     """(words, canvas) of the first seed of every pair, then of the second, up to `count`."""
     sheets = {q: folder / f"{k:02d}.png" for k, q in enumerate(todo)}
@@ -275,5 +285,8 @@ def main(args):
         print(f"{row:42s} {' '.join(as_text(row, mean, half))}  ({n} prompts)")
     report = {**described, "numbers": numbers}
     path.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    contact_sheet(first_seeds(todo, path.with_suffix("")), args.work / f"contact_{args.split}.png")
-    print(f"wrote {path.with_suffix('.json')} and {args.work}/contact_{args.split}.png")
+    made, sheet = path.with_suffix(""), args.work / f"contact_{args.split}.png"
+    contact_sheet(first_seeds(todo, made), sheet)
+    blind = sheet.with_name(f"blind_{args.split}.png")
+    blind_sheet(first_seeds(todo, made, len(exam.chosen)), blind)
+    print(f"wrote {path.with_suffix('.json')}, {sheet} and {blind}")
