@@ -28,8 +28,8 @@ SQUARE, TILE = 128, 16
 DEFAULTS = {
     "num_inference_steps": 14,
     "solver": "dpmpp_2m",
-    "image_scale": 14.0,
-    "sound_scale": 8.0,
+    "image_scale": 10.0,
+    "sound_scale": 10.0,
     "image_weight": 0.5,
     "sound_weight": 0.5,
     "image_start": 0.15,  # later than the paper's 0.1: of fourteen steps the sound has three alone
