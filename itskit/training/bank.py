@@ -131,8 +131,7 @@ def pair_bank(vae, ground, names, out, *, count, excluded=frozenset(), seed=0):
     """Latents (count, 4, 16, 64) that are a drawing and a sound at once, and whose.
 
     Any concept is woven with any class but the `excluded` pairs; what stays is named rightly twice
-    by `names`: {"image": (latents, concepts) → hits, "sound": (latents, classes) → hits}. One
-    weave in three or four does.
+    by `names`: {"image": (latents, concepts) → hits, "sound": (latents, classes) → hits}.
     """
     rng, kept, tried = np.random.default_rng(seed), [], 0
     bar = tqdm(total=count, desc=Path(out).stem, mininterval=5)

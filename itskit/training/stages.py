@@ -182,13 +182,12 @@ def grouped(rows, records, key) -> dict[str, list[int]]:
 CROPS = {"image": {"narrow": 16, "wide": 0.0}, "sound": {"narrow": 32, "wide": 0.75}}
 
 
-def sources(args):
-    """The drawings and the clips to train on, as latents with captions."""
-    drawings, sounds = read_pictures(args.data)[1], read_sounds(args.data)
-    return {
-        "image": unet_training.Pictures(load_file(args.work / "image_train.safetensors"), drawings),
-        "sound": unet_training.Sounds(load_file(args.work / "sound_train.safetensors"), sounds),
-    }
+def source(args, name):
+    """The drawings ("image") or the clips ("sound") to train on, as latents with captions."""
+    latents = load_file(args.work / f"{name}_train.safetensors")
+    if name == "image":
+        return unet_training.Pictures(latents, read_pictures(args.data)[1])
+    return unet_training.Sounds(latents, read_sounds(args.data))
 
 
 def image(args):
@@ -206,7 +205,7 @@ def _train_unet(args, name):
         net.load_state_dict(read_weights(FOLDER, out.name))
     net = net.to(args.device)
     loss = unet_training.loss_function(
-        _call(net, args), sources(args)[name], text_bank(args.device), **CROPS[name],
+        _call(net, args), source(args, name), text_bank(args.device), **CROPS[name],
         columns=16 * (args.batch or 32), device=args.device, seed=args.seed,
     )  # fmt: skip
     train(net, loss, out, budget=budget(args), peak=args.learning_rate or 8e-4, seed=args.seed)
@@ -228,7 +227,7 @@ def together(args):
     names = ("image", "sound")
     nets = {name: _trained(text_unet(), f"{name}_unet", args).train() for name in names}
     both = torch.nn.ModuleDict(nets).to(args.device)
-    texts, given = text_bank(args.device), sources(args)
+    texts, given = text_bank(args.device), {name: source(args, name) for name in names}
     some = {"columns": 16 * (args.batch or 32), "device": args.device, "seed": args.seed}
     alone = [
         unet_training.loss_function(
@@ -253,7 +252,7 @@ def together(args):
 
 
 def scorers(args):
-    given = sources(args)
+    given = {name: source(args, name) for name in ("image", "sound")}
     texts = text_bank()
     for name, other, narrow in (("image", "sound", 16), ("sound", "image", 32)):
         torch.manual_seed(args.seed)
