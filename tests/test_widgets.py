@@ -4,6 +4,7 @@ import json
 import re
 import time
 from html import unescape
+from io import BytesIO
 
 import ipywidgets
 import numpy as np
@@ -132,8 +133,6 @@ def test_a_painted_map_goes_with_a_warm_start():
 
 def test_map_lies_on_a_picture(trajectory):
     ground = bytes(widgets.WeightMap(trajectory.picture()).ground)
-    from io import BytesIO
-
     with Image.open(BytesIO(ground)) as image:
         assert image.size == (512, 128)
 
@@ -287,3 +286,76 @@ def test_stop_ends_the_real_compose_early():
     mine._thread.join(20)
     assert 3 <= len(mine.result) < 60
     assert mine.result.recipe["stopped"] == len(mine.result)
+
+
+# ---- Live ----------------------------------------------------------------------------------------
+
+
+def live(calls, **options):
+    mine = widgets.Live(fake_pair(), "a church", "rain", compose=recorded(calls, **options))
+    wait_for(lambda: mine._thread is None)
+    return mine
+
+
+def test_live_plays_at_once_in_half_of_the_steps():
+    calls = []
+    mine = live(calls)
+    assert len(calls) == 1
+    assert calls[0]["num_inference_steps"] == 15  # of the thirty that a pair has if it says nothing
+    assert mine.result is not None
+    with Image.open(BytesIO(mine.picture)) as shown:
+        np.testing.assert_array_equal(np.asarray(shown), np.asarray(mine.result.picture().image))
+    heard = np.frombuffer(mine.samples, "<i2") / 32767
+    np.testing.assert_allclose(heard, mine.result.sound().samples, atol=1 / 32767)
+    assert mine.rate == 16000
+    assert mine.status.startswith("6 steps in ")
+
+
+def test_live_composes_what_its_controls_say_after_every_change():
+    calls = []
+    mine = live(calls)
+    changes = {"seed": 5, "image_scale": 3.0, "balance": 0.25, "sound_prompt": " a bell "}
+    for name, value in changes.items():
+        setattr(mine, name, value)
+        wait_for(lambda: mine._thread is None)
+    assert len(calls) == 5
+    assert {**calls[-1], "num_inference_steps": 30} == mine.settings() | {"num_inference_steps": 30}
+    assert (calls[-1]["image_weight"], calls[-1]["sound_weight"]) == (0.25, 0.75)
+    assert (calls[-1]["sound_prompt"], calls[-1]["image_prompt"]) == ("a bell", "a church")
+    mine.image_prompt = " "
+    assert mine.settings()["image_prompt"] is None  # the sound alone
+
+
+def test_live_drops_what_is_outdated_and_ends_with_the_last_change():
+    calls = []
+    mine = live(calls, count=20, pause=0.02)
+    for seed in range(1, 30):
+        mine.seed = seed
+        time.sleep(0.01)
+    wait_for(lambda: mine._thread is None)
+    assert calls[-1]["seed"] == 29
+    assert len(calls) < 25
+    assert len(mine.result) == 20  # nothing that was stopped is shown
+
+
+def test_live_tells_an_error_and_goes_on():
+    def compose(pair, image_prompt, sound_prompt, **settings):
+        if image_prompt is None:
+            raise ValueError("expected words")
+        return run(6)
+
+    mine = widgets.Live(fake_pair(), compose=compose)
+    wait_for(lambda: mine._thread is None)
+    mine.image_prompt = ""
+    wait_for(lambda: mine._thread is None)
+    assert mine.status == "ValueError: expected words"
+    mine.image_prompt = "a tree"
+    wait_for(lambda: mine._thread is None)
+    assert mine.status.startswith("6 steps")
+
+
+def test_live_runs_the_real_compose():
+    mine = widgets.Live(composing_pair())
+    wait_for(lambda: mine._thread is None)
+    assert mine.result.recipe["num_inference_steps"] == 15
+    assert len(mine.samples) == 2 * 81920

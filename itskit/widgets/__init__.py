@@ -1,7 +1,8 @@
 """Instruments for notebooks. Nothing else in the package knows of widgets."""
 
 from .composer import Composer
+from .live import Live
 from .scrubber import Scrubber
 from .weights import WeightCurve, WeightMap
 
-__all__ = ["Composer", "Scrubber", "WeightCurve", "WeightMap"]
+__all__ = ["Composer", "Live", "Scrubber", "WeightCurve", "WeightMap"]

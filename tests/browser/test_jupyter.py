@@ -27,7 +27,9 @@ CELLS = (
     "composer.controls['num_inference_steps'].value = 40\ncomposer",
     "curve = widgets.WeightCurve()\ncurve",
     "paint = widgets.WeightMap(run(6).picture(), start=0)\npaint",
+    "live = widgets.Live(composing_pair())\nlive",
 )
+LIVE = "document.querySelector('.its-live').live.player"
 
 
 def free_port():
@@ -268,6 +270,36 @@ def test_a_map_is_painted_with_the_mouse(page):
     assert inside > 0.9
     assert also > 0.9
     assert above == right == 0
+
+
+def test_live_glides_to_another_sound_at_every_letter(page):
+    root = page.locator(".its-live")
+    root.scroll_into_view_if_needed()
+    page.wait_for_function(f"{LIVE}.samples?.length === {5.12 * RATE}", timeout=60000)
+    root.get_by_role("button", name="Play").click()
+    y, _ = heard(page, 800)
+    assert np.sqrt(np.mean(y**2)) > 1e-3
+    clock = f"[{LIVE}.position(), {LIVE}.context.currentTime]"
+    before, picture = page.evaluate(clock), root.locator("img").get_attribute("src")
+    page.evaluate(f"window.old = {LIVE}.samples, 0")
+    root.get_by_label("hear").press("End")
+    page.keyboard.type(" at dawn", delay=30)
+    root.get_by_role("button", name="another seed").click()
+    page.wait_for_function(f"{LIVE}.samples !== window.old", timeout=60000)
+    after = page.evaluate(clock)
+    assert (after[0] - before[0]) % 5.12 == pytest.approx((after[1] - before[1]) % 5.12, abs=0.005)
+    said = "print(live.sound_prompt, live.seed)"
+    assert run_cell(page, said) == "a pipe organ playing at dawn 1"
+    assert root.locator("img").get_attribute("src") != picture
+    root.get_by_role("button", name="Pause").click()
+    assert page.evaluate(f"{LIVE}.playing") is False
+
+
+def test_the_kernel_plays_the_instrument_too(page):
+    run_cell(page, "live.image_prompt, live.balance = 'a tree', 0.8")
+    root = page.locator(".its-live")
+    page.wait_for_function("document.querySelector('.its-live input').value === 'a tree'")
+    assert root.get_by_label("balance").input_value() == "0.8"
 
 
 def test_the_saved_notebook_turned_into_html_still_plays(page, lab, browser, tmp_path):

@@ -1,0 +1,127 @@
+"""The pair as an instrument: type or drag, and it is composed again while the sound goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event, Lock, Thread
+from time import perf_counter
+
+import anywidget
+import numpy as np
+import traitlets
+
+from ..compose import DEFAULTS
+from ..compose import compose as compose_function
+from ..modality import Pair
+from ..sampling import Step, Trajectory
+from .weights import _png, _read
+
+
+class Live(anywidget.AnyWidget):
+    """Two prompts and four sliders over one loop that keeps sounding.
+
+        live = Live(pair, "a church", "a pipe organ playing")
+        live                                                 # press play, type, drag
+        itskit.compose(pair, **live.settings())              # the same in all steps
+
+    Whatever changes, here or from Python (`live.seed = 7`), is composed at once in half of the
+    pair's steps; what is still on its way then is dropped. The new sound glides in where the old
+    one is.
+
+    balance   of the blend: 0 is all sound, 1 all picture
+    result    the Trajectory that is shown
+    """
+
+    _esm = _read("sound.js", "chart.js", "live.js")
+    _css = _read("scrubber.css", "live.css")
+
+    image_prompt = traitlets.Unicode().tag(sync=True)
+    sound_prompt = traitlets.Unicode().tag(sync=True)
+    image_scale = traitlets.Float(min=1, max=20).tag(sync=True)
+    sound_scale = traitlets.Float(min=1, max=20).tag(sync=True)
+    balance = traitlets.Float(0.5, min=0, max=1).tag(sync=True)
+    seed = traitlets.Int(0, min=0).tag(sync=True)
+    status = traitlets.Unicode().tag(sync=True)
+    picture = traitlets.Bytes().tag(sync=True)  # PNG
+    samples = traitlets.Bytes().tag(sync=True)  # 16 bit, little-endian, at `rate`
+    rate = traitlets.Int(1).tag(sync=True)
+    PLAYED = ("image_prompt", "sound_prompt", "image_scale", "sound_scale", "balance", "seed")
+
+    def __init__(
+        self,
+        pair: Pair,
+        image_prompt: str = "a church",
+        sound_prompt: str = "a pipe organ playing",
+        *,
+        compose: Callable[..., Trajectory] = compose_function,
+        **options,
+    ):
+        usual = DEFAULTS | pair.defaults
+        self._pair, self._compose = pair, compose
+        self._steps = max(2, usual["num_inference_steps"] // 2)
+        self._changed, self._lock, self._thread = Event(), Lock(), None
+        self.result: Trajectory | None = None
+        scales = {name: usual[name] for name in ("image_scale", "sound_scale")}
+        words = {"image_prompt": image_prompt, "sound_prompt": sound_prompt}
+        super().__init__(**{**scales, **words, **options})
+        self.observe(self._follow, self.PLAYED)
+        self._follow()
+
+    def settings(self) -> dict:
+        """What the controls say, as keyword arguments of `compose`."""
+        values = {name: getattr(self, name) for name in self.PLAYED}
+        balance = values.pop("balance")
+        for name in ("image_prompt", "sound_prompt"):
+            values[name] = values[name].strip() or None
+        return values | {"image_weight": balance, "sound_weight": 1 - balance}
+
+    def play(self) -> Trajectory | None:
+        """Compose what the controls say, here and now; None if it failed or something changed
+        meanwhile."""
+        begin = perf_counter()
+        self.status = "composing"
+        try:
+            result = self._compose(
+                self._pair,
+                **self.settings(),
+                num_inference_steps=self._steps,
+                callback=self._outdated,
+                progress=False,
+            )
+            if self._changed.is_set():
+                return None
+            self._show(result)
+        except Exception as error:  # an error in a thread would otherwise vanish
+            self.status = f"{type(error).__name__}: {error}"
+            return None
+        self.status = f"{len(result)} steps in {perf_counter() - begin:.1f} s"
+        return result
+
+    def _show(self, result: Trajectory) -> None:
+        sound = result.sound()
+        samples = (np.clip(sound.samples, -1, 1) * 32767).astype("<i2").tobytes()
+        self.result = result
+        with self.hold_sync():  # seen and heard together
+            self.rate, self.samples = sound.rate, samples
+            self.picture = _png(result.picture().image)
+
+    def _outdated(self, step: Step) -> None:
+        if self._changed.is_set():
+            raise KeyboardInterrupt  # which compose takes for "enough"
+
+    def _follow(self, _=None) -> None:
+        """Something changed: play it, after what is being played now has given way."""
+        with self._lock:
+            self._changed.set()
+            if self._thread is None:
+                self._thread = Thread(target=self._keep_up, daemon=True)
+                self._thread.start()
+
+    def _keep_up(self) -> None:
+        while True:
+            with self._lock:
+                if not self._changed.is_set():
+                    self._thread = None
+                    return
+                self._changed.clear()
+            self.play()
