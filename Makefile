@@ -45,7 +45,7 @@ help:  ## this list
 # ---- what people come for ------------------------------------------------------------------------
 
 demo: $(VENV)/.itskit  ## set up, compose one picture that sounds, write it to out/
-	@$(PY) -m itskit compose "$$IMAGE" "$$SOUND" --seed "$$SEED" --out "$$OUT"
+	@$(PY) -m itskit compose "$$IMAGE" "$$SOUND" --seed "$$SEED" --steps 16 --out "$$OUT"  # twice the usual: more to scrub
 	@echo
 	@echo "Look, listen, scrub: open the .html file in $$OUT/ with any browser."
 	@echo "Another one:         make demo IMAGE=\"a bell\" SOUND=\"a hand bell ringing\" SEED=5"
