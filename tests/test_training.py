@@ -256,13 +256,25 @@ def test_the_composed_loss_is_the_blend_at_guidance_two():
     torch.manual_seed(7)
     composed, _, _ = unet.together_loss(calls, latents, told, empty, table)
     torch.manual_seed(7)
-    noisy, t, target = unet.noised(latents, table)
+    noisy, t, target = unet.noised(latents, table, late=0.5)
     guided = [
         call(noisy, t, empty) + 2 * (call(noisy, t, text) - call(noisy, t, empty))
         for call, text in zip(calls, told, strict=True)
     ]
     expected = ((guided[0] + guided[1]) / 2 - target).square().mean()
     assert float(composed) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_late_draws_the_noisier_timesteps_more_often():
+    """t = 1000 u ** late falls below 1000 q with probability q ** (1 / late)."""
+    table, latents = stable_diffusion_alpha_bar(), torch.zeros(40_000, 1, 1, 1)
+    for late in (1.0, 0.5):
+        torch.manual_seed(0)
+        _, t, _ = unet.noised(latents, table, late=late)
+        assert t.min() >= 0 and t.max() <= 999
+        for q in (0.1, 0.5, 0.9):
+            share = float((t < 1000 * q).float().mean())
+            assert share == pytest.approx(q ** (1 / late), abs=0.01)  # 4 standard errors
 
 
 def test_half_precision_learns_the_same_lesson():
