@@ -109,7 +109,7 @@ def test_wav_plays_in_the_standard_library(tmp_path, trajectory):
     assert np.abs(raw).max() <= 10 ** (-1 / 20) + 1e-3  # -1 dBFS
 
 
-@pytest.mark.parametrize("suffix", [".flac", ".ogg"])
+@pytest.mark.parametrize("suffix", [".flac", ".ogg", ".mp3"])
 def test_compressed_sounds_are_the_same_sound(tmp_path, trajectory, suffix):
     path = export.audio(trajectory, tmp_path / f"bell{suffix}")
     samples, rate = soundfile.read(path)
@@ -121,7 +121,7 @@ def test_compressed_sounds_are_the_same_sound(tmp_path, trajectory, suffix):
     ("maker", "wrong", "right"),
     [
         (export.png, "castle.jpg", ".png"),
-        (export.audio, "bell.aiff", ".wav or .flac or .ogg"),
+        (export.audio, "bell.aiff", ".wav or .flac or .ogg or .mp3"),
         (export.animation, "castle.mov", ".gif or .webp"),
         (export.contact_sheet, "castle.pdf", ".png"),
         (export.video, "castle.avi", ".mp4"),
@@ -214,6 +214,7 @@ WRITERS = {
     "a.wav": export.audio,
     "a.flac": export.audio,
     "a.ogg": export.audio,
+    "a.mp3": export.audio,
     "a.gif": export.animation,
     "a.webp": export.animation,
     "sheet.png": export.contact_sheet,
@@ -242,7 +243,7 @@ def test_a_plot_carries_the_recipe_of_its_run(tmp_path, trajectory):
 def test_a_long_recipe_survives_in_a_sound(tmp_path, trajectory):
     recipe = trajectory.recipe | {"image_weight": np.linspace(0, 1, 16 * 64 * 4).tolist()}
     long = type(trajectory)(trajectory.steps, recipe, trajectory.pair)
-    for name in ("a.wav", "a.ogg", "a.flac", "a.png"):
+    for name in ("a.wav", "a.ogg", "a.flac", "a.mp3", "a.png"):
         assert export.read_recipe(WRITERS[name](long, tmp_path / name)) == recipe
 
 

@@ -15,7 +15,7 @@ from ..sampling import Trajectory
 KEY = "itskit-recipe"
 DESCRIPTION = 0x010E  # Exif's ImageDescription
 PICTURES = {".png", ".gif", ".webp"}
-SOUNDS = {".wav", ".flac", ".ogg"}
+SOUNDS = {".wav", ".flac", ".ogg", ".mp3"}
 
 
 def recipe_of(trajectory: Trajectory, item: int = 0) -> dict:

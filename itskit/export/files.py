@@ -31,12 +31,13 @@ def png(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None = 
 def audio(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None = None) -> Path:
     """Write the sound of the result, or of a step, at the toolkit's loudness.
 
-    The suffix chooses WAV (16 bit; also without a path), FLAC or Ogg Vorbis.
+    The suffix chooses WAV (16 bit; also without a path), FLAC, Ogg Vorbis or MP3.
     """
     import soundfile
 
     recipe = recipe_of(trajectory, item)
-    kinds = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
+    kinds = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16")}
+    kinds |= {".ogg": ("OGG", "VORBIS"), ".mp3": ("MP3", "MPEG_LAYER_III")}
     path = file_for(path, recipe, *kinds)
     container, coding = kinds[path.suffix.lower()]
     sound = trajectory.sound(step, item)
