@@ -30,7 +30,7 @@ DEFAULTS = {
     "solver": "dpmpp_2m",
     "spacing": "trailing",  # short runs need the noisiest timestep
     "image_scale": 10.0,
-    "sound_scale": 10.0,
+    "sound_scale": 12.0,
     "image_weight": 0.5,
     "sound_weight": 0.5,
     "image_start": 0.15,  # the sound has the first step alone
