@@ -10,7 +10,7 @@
 #   PIP_TORCH_ARGS="..."         extra pip arguments for it; by default PyTorch's index of CPU builds
 #                                is added when it can be reached, so that no gigabytes of CUDA come
 #   GPU=1                        do not look for a CPU build: PyTorch for an NVIDIA GPU
-#   IMAGE="..." SOUND="..." SEED=0 OUT=out      what `make demo` composes
+#   IMAGE="..." SOUND="..." SEED=5 OUT=out      what `make demo` composes
 #   WORKERS=2                    how many tests run side by side
 
 SHELL := /bin/bash
@@ -23,9 +23,9 @@ PIP_TORCH_ARGS ?=
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 WORKERS ?= 2
 
-IMAGE ?= a church
-SOUND ?= a pipe organ playing
-SEED ?= 0
+IMAGE ?= a palm tree
+SOUND ?= birds chirping
+SEED ?= 5
 OUT ?= out
 export IMAGE SOUND SEED OUT
 
@@ -48,7 +48,7 @@ demo: $(VENV)/.itskit  ## set up, compose one picture that sounds, write it to o
 	@$(PY) -m itskit compose "$$IMAGE" "$$SOUND" --seed "$$SEED" --steps 16 --out "$$OUT"  # twice the usual: more to scrub
 	@echo
 	@echo "Look, listen, scrub: open the .html file in $$OUT/ with any browser."
-	@echo "Another one:         make demo IMAGE=\"a bell\" SOUND=\"a hand bell ringing\" SEED=5"
+	@echo "Another one:         make demo IMAGE=\"a crown\" SOUND=\"a trombone playing\" SEED=2"
 
 gallery: $(VENV)/.itskit  ## make the gallery's missing and stale entries, then its page
 	$(PY) gallery/build.py

@@ -226,7 +226,7 @@ def test_history_brings_a_result_and_its_settings_back():
     assert mine.history == [first, second]
     mine.past.children[0].click()
     assert mine.result is first
-    assert mine.controls["image_prompt"].value == "a castle with towers"
+    assert mine.controls["image_prompt"].value == "a palm tree"
 
 
 def test_history_brings_negative_prompts_and_missing_ones_back():

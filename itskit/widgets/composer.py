@@ -32,8 +32,8 @@ class Composer(w.VBox):
     def __init__(
         self,
         pair: Pair,
-        image_prompt: str = "a castle with towers",
-        sound_prompt: str = "church bells ringing",
+        image_prompt: str = "a palm tree",
+        sound_prompt: str = "birds chirping",
         *,
         compose: Callable[..., Trajectory] = compose_function,
         show: Callable[[Trajectory], w.Widget] = Scrubber,

@@ -20,7 +20,7 @@ from .weights import _png, _read
 class Live(anywidget.AnyWidget):
     """Two prompts and four sliders over one loop that keeps sounding.
 
-        live = Live(pair, "a church", "a pipe organ playing")
+        live = Live(pair, "a palm tree", "birds chirping")
         live                                                 # press play, type, drag
         itskit.compose(pair, **live.settings())              # the same in all steps
 
@@ -50,8 +50,8 @@ class Live(anywidget.AnyWidget):
     def __init__(
         self,
         pair: Pair,
-        image_prompt: str = "a church",
-        sound_prompt: str = "a pipe organ playing",
+        image_prompt: str = "a palm tree",
+        sound_prompt: str = "birds chirping",
         *,
         compose: Callable[..., Trajectory] = compose_function,
         **options,
