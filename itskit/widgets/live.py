@@ -18,7 +18,7 @@ from .weights import _png, _read
 
 
 class Live(anywidget.AnyWidget):
-    """Two prompts and four sliders over one loop that keeps sounding.
+    """Two prompts, three sliders and a seed over one loop that keeps sounding.
 
         live = Live(pair, "a palm tree", "birds chirping")
         live                                                 # press play, type, drag
