@@ -71,8 +71,13 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path):
     for stage in ("image", "sound"):
         main([stage, *args, "--steps", "50", "--batch", "1"])
     main(["image", *args, "--steps", "100", "--batch", "1"])  # goes on where it stopped
+    main(["vary", *args, "--variants", "1"])
     main(["scorers", *args, "--steps", "60", "--batch", "8"])
+    first = bank.load_bank(work / "vae.safetensors")
     main(["decoder", *args, "--steps", "2", "--batch", "4"])
+    sharper = bank.load_bank(work / "vae.safetensors")
+    moved = {k for k in first if not torch.equal(first[k], sharper[k])}
+    assert moved and all(k.startswith("decoder.") for k in moved)
     main(["weave", *args, "--canvases", "20"])
     before = bank.load_bank(work / "image_unet.safetensors")
     main(["together", *args, "--steps", "4", "--batch", "4"])
@@ -84,6 +89,8 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path):
     coded = {m: bank.load_bank(work / f"{m}_train.safetensors") for m in ("image", "sound")}
     for one in coded.values():  # a plain canvas of each, and two woven ones
         assert set(torch.bincount(one["which"]).tolist()) <= {0, 3}
+    varied = bank.load_bank(work / "sound_varied.safetensors")
+    assert set(torch.bincount(varied["which"]).tolist()) <= {0, 2}  # a plain one and a woven one
 
     steps = [json.loads(x)["step"] for x in (work / "image_unet.log").read_text().splitlines()]
     assert steps == [50, 100]
@@ -97,6 +104,8 @@ def test_a_missing_stage_or_set_is_named(folders, tmp_path):
     args, _ = folders
     with pytest.raises(FileNotFoundError, match="prepare"):
         main(["vae", *args[:2], "--work", str(tmp_path), "--steps", "1"])
+    with pytest.raises(FileNotFoundError, match="training vary` first"):
+        main(["scorers", *args[:2], "--work", str(tmp_path), "--steps", "1"])
     with pytest.raises(FileNotFoundError, match="training set"):
         main(["prepare", "--data", str(tmp_path), "--work", str(tmp_path)])
 
@@ -293,6 +302,49 @@ def test_half_precision_learns_the_same_lesson():
     full, half = gradient(nullcontext()), gradient(loop.half_precision())
     assert torch.cosine_similarity(full, half, dim=0) > 0.99
     assert half.norm() == pytest.approx(float(full.norm()), rel=0.05)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.7])
+def test_the_critic_pulls_with_its_share_of_the_reconstructions_strength(strength):
+    """A decoder that returns its one parameter, whatever the latent: its gradient is the sum."""
+
+    class Canvas(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.grey = torch.nn.Parameter(0.1 * torch.randn(1, 1, 128, 128))
+
+        def forward(self, latent):
+            return self.grey.expand(len(latent), -1, -1, -1)
+
+    def gradient(strength, progress):
+        torch.manual_seed(0)
+        net = Autoencoder()
+        net.decoder = Canvas()
+        material = np.full((1, 128, 128), 200, np.uint8), [[np.full((128, 40), 99, np.uint8)]]
+        loss_of = vae.sharpening_loss_function(net, *material, size=1, strength=strength)
+        loss_of(0, progress)[0].backward()
+        return net.decoder.grey.grad
+
+    alone = gradient(strength, progress=0.1)  # before the critic's time
+    both = gradient(strength, progress=1.0)
+    assert (both - alone).norm() == pytest.approx(strength * float(alone.norm()), rel=1e-3)
+
+
+def test_the_critic_learns_to_tell_grain_from_grey():
+    torch.manual_seed(0)
+    critic = vae.Critic(8)
+    learner = torch.optim.Adam(critic.parameters(), 3e-3)
+    for _ in range(40):
+        real, made = torch.rand(4, 1, 32, 32), torch.full((4, 1, 32, 32), 0.5)
+        loss = (1 - critic(real)).relu().mean() + (1 + critic(made)).relu().mean()
+        learner.zero_grad()
+        loss.backward()
+        learner.step()
+    assert (
+        critic(torch.rand(4, 1, 32, 32)).mean()
+        > critic(torch.full((4, 1, 32, 32), 0.5)).mean() + 0.5
+    )
+    assert critic(torch.rand(2, 1, 128, 256)).shape == (2, 1, 16, 32)
 
 
 def test_placing_latents_is_placing_pictures():

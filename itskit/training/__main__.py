@@ -7,6 +7,7 @@
     bank      latents of all drawings and sounds
     image     the picture U-Net                 (an hour or two on one core, minutes on a GPU)
     sound     the sound U-Net
+    vary      latents of drawings redrawn and sounds recorded elsewhere, for the scorers
     scorers   the two scorers
     weave     canvases that are a drawing and a sound at once
     together  both U-Nets further, on these, as they are composed
@@ -94,12 +95,16 @@ def run_card(args):
     main(args)
 
 
+PREPARING = ("prepare", "bank", "vary", "weave", "text", "pack")
 LEARNING = ("vae", "decoder", "image", "sound", "scorers", "together")
 COMMANDS = {
     "data": assemble.main,
     "evaluate": run_evaluate,
     "card": run_card,
-    **{name: run_stage(name) for name in ("prepare", "bank", "weave", "text", "pack", *LEARNING)},
+    **{
+        name: run_stage(name)
+        for name in ("prepare", "bank", "vary", "weave", "text", "pack", *LEARNING)
+    },
 }
 
 

@@ -65,8 +65,9 @@ class Ground:
         some = self.clips[rng.choice(list(self.clips))]
         return self.played(rng, some[rng.integers(len(some))])
 
-    def played(self, rng, k) -> np.ndarray:
-        return fill_with_sound(rng, self.mels[k][rng.integers(len(self.mels[k]))])
+    def played(self, rng, k, vary=None) -> np.ndarray:
+        mel = self.mels[k][rng.integers(len(self.mels[k]))]
+        return fill_with_sound(rng, vary(rng, mel) if vary else mel)
 
     def pair(self, rng, excluded=frozenset()):
         """(canvas, concept, class, clip): any drawings woven with any clip but the excluded."""
@@ -83,17 +84,18 @@ class Ground:
         return woven(drawing, bright, rng.uniform(*HOLD), rng.uniform(*TRACE))
 
 
-def picture_bank(vae, ground, indices, out, *, variants=2, woven_variants=0, seed=0):
+def picture_bank(vae, ground, indices, out, *, variants=2, woven_variants=0, vary=None, seed=0):
     """Latents (N·all variants, 4, 16, 16), whose picture they show, and the columns they fill.
 
-    The woven variants have the texture of any sound.
+    The woven variants have the texture of any sound; `vary` alters each drawing first.
     """
     rng = np.random.default_rng(seed)
     spans, which = [], np.tile(np.array(indices, int), variants + woven_variants)
 
     def canvases():
         for n, k in enumerate(which):
-            canvas = place_drawing(rng, ground.images[k])
+            image = ground.images[k]
+            canvas = place_drawing(rng, vary(rng, image) if vary else image)
             spans.append(filled_columns(canvas))
             if n >= variants * len(indices):
                 left = ROWS * int(rng.integers(COLUMNS // ROWS))
@@ -107,17 +109,18 @@ def picture_bank(vae, ground, indices, out, *, variants=2, woven_variants=0, see
     save_file({"latents": latents, "which": torch.tensor(which), "spans": torch.tensor(spans)}, out)
 
 
-def sound_bank(vae, ground, indices, out, *, variants=2, woven_variants=0, seed=0):
+def sound_bank(vae, ground, indices, out, *, variants=2, woven_variants=0, vary=None, seed=0):
     """Latents (N·all variants, 4, 16, 64) and whose clip they hold.
 
-    The woven variants have the shape of any drawings, four of a kind in a row.
+    The woven variants have the shape of any drawings, four of a kind in a row; `vary` alters each
+    clip's mel picture first.
     """
     rng = np.random.default_rng(seed)
     which = np.tile(np.array(indices, int), variants + woven_variants)
 
     def canvases():
         for n, k in enumerate(which):
-            canvas = ground.played(rng, k)
+            canvas = ground.played(rng, k, vary)
             if n >= variants * len(indices):
                 canvas = ground.weave(rng, ground.drawing(rng), canvas)
             yield canvas

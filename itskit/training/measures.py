@@ -109,14 +109,17 @@ def real_material(data, split, chosen, per_word=8) -> Iterator[tuple[str, Real, 
 
 
 def ask_real(exam, real: Real, k: int):
-    """How real things are named as canvases of the pocket pair, and clips also as they were."""
+    """How real things are named as canvases of the pocket pair, after its autoencoder (what a model
+    can make at best), and clips also as they were."""
     rng = np.random.default_rng(k)
     if real.sense == "image":
         canvases = [place_drawing(rng, drawing) for drawing in real.items]
     else:
         canvases = [fill_with_sound(rng, mel_pictures(clip, (1,))[0]) for clip in real.items]
     canvases = torch.from_numpy(np.stack(canvases))[:, None].float()  # (n, 1, 128, W)
+    coded = exam.pair.image.decode(exam.pair.image.encode(canvases))
     rows = dict(exam.named(real.sense, canvases, k))
+    rows |= {f"{who}, coded": hits for who, hits in exam.named(real.sense, coded, k).items()}
     if real.sense == "sound" and "sound judge" in exam.namers:
         clips = [(read_clip(clip), pocket.POCKET_MEL.sr) for clip in real.items]
         rows["sound judge, before mel and back"] = exam.namers["sound judge"].of_sounds(clips, k)

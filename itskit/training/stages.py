@@ -20,6 +20,7 @@ from . import vae as vae_training
 from .captions import CORE, CORE_SOUNDS, picture_caption, sound_caption
 from .data import RATES, all_mel_pictures, read_pictures, read_sounds
 from .loop import Budget, half_precision, load_weights, train
+from .vary import redrawn, rerecorded
 from .words import PAIRS, VALIDATION_PAIRS
 
 
@@ -79,11 +80,14 @@ def decoder(args):
     """The decoder alone, further: the latents stay, so U-Nets that know them stay true."""
     images, mels = _canvas_material(args)
     out = args.work / "vae.safetensors"
-    net = load_weights(Autoencoder(), out).train()
+    net = _trained(Autoencoder(), "vae", args).train()
     net.encoder.requires_grad_(False)
-    loss = vae_training.loss_function(net, images, mels, size=args.batch or 16, seed=args.seed + 1)
+    net.decoder = net.decoder.to(memory_format=torch.channels_last)  # faster on a CPU
+    loss = vae_training.sharpening_loss_function(
+        net, images, mels, size=args.batch or 8, seed=args.seed + 1
+    )
     run = args.work / "decoder.safetensors"
-    state = train(net, loss, run, budget=budget(args), peak=args.learning_rate or 5e-4)
+    state = train(net, loss, run, budget=budget(args), peak=args.learning_rate or 6e-4)
     save_file({k: v.contiguous() for k, v in state.items()}, out)
 
 
@@ -101,23 +105,30 @@ def vae(args):
 
 def bank(args):
     """Latents for training and validation: WORK/{image,sound}_{train,validation}.safetensors."""
+    for split in ("train", "validation"):
+        _code(args, split, split, woven=2)
+
+
+def vary(args):
+    """The same by other hands and recorded elsewhere, for the scorers: WORK/..._varied."""
+    _code(args, "train", "varied", woven=1, image=redrawn, sound=rerecorded)
+
+
+def _code(args, split, name, woven, image=None, sound=None):
+    """WORK/image_NAME and WORK/sound_NAME: for each plain canvas of the split so many woven ones,
+    drawings and mel pictures altered first by `image` and `sound`."""
     net = _trained(Autoencoder(), "vae", args)
     images, records = read_pictures(args.data)
     mels, sounds = prepared_sounds(args)
     shares = unet_training.concept_shares(records)
-    some = {"seed": args.seed, "variants": args.variants, "woven_variants": 2 * args.variants}
-    drawn = {
-        split: [k for k in rows_in(records, split) if shares[records[k]["concept"]] > 0]
-        for split in ("train", "validation")
-    }
-    played = {split: rows_in(sounds, split) for split in drawn}
+    drawn = [k for k in rows_in(records, split) if shares[records[k]["concept"]] > 0]
     ground = _ground(images, records, mels, sounds)
-    for split in drawn:
-        for make, name, rows in (
-            (banks.picture_bank, "image", drawn[split]),
-            (banks.sound_bank, "sound", played[split]),
-        ):
-            make(net, ground, rows, args.work / f"{name}_{split}.safetensors", **some)
+    some = {"variants": args.variants, "woven_variants": woven * args.variants, "seed": args.seed}
+    for make, sense, rows, alter in (
+        (banks.picture_bank, "image", drawn, image),
+        (banks.sound_bank, "sound", rows_in(sounds, split), sound),
+    ):
+        make(net, ground, rows, args.work / f"{sense}_{name}.safetensors", vary=alter, **some)
 
 
 def weave(args):
@@ -182,9 +193,21 @@ def grouped(rows, records, key) -> dict[str, list[int]]:
 CROPS = {"image": {"narrow": 16, "wide": 0.0}, "sound": {"narrow": 32, "wide": 0.75}}
 
 
-def source(args, name):
-    """The drawings ("image") or the clips ("sound") to train on, as latents with captions."""
-    latents = load_file(args.work / f"{name}_train.safetensors")
+def source(args, name, *more):
+    """The drawings ("image") or the clips ("sound") to train on, as latents with captions.
+
+    They come from WORK/NAME_train and from the banks named in `more`.
+    """
+    parts = []
+    for which in ("train", *more):
+        file = args.work / f"{name}_{which}.safetensors"
+        if not file.exists():
+            made = "bank" if which == "train" else "vary"
+            raise FileNotFoundError(
+                f"{file} is missing: run `python -m itskit.training {made}` first"
+            )
+        parts.append(load_file(file))
+    latents = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
     if name == "image":
         return unet_training.Pictures(latents, read_pictures(args.data)[1])
     return unet_training.Sounds(latents, read_sounds(args.data))
@@ -252,11 +275,14 @@ def together(args):
 
 
 def scorers(args):
-    given = {name: source(args, name) for name in ("image", "sound")}
+    """Both scorers, on canvases as the U-Nets know them and on varied ones (`vary`)."""
+    given = {name: source(args, name, "varied") for name in ("image", "sound")}
     texts = text_bank()
     for name, other, narrow in (("image", "sound", 16), ("sound", "image", 32)):
         torch.manual_seed(args.seed)
         net = Scorer()
+        if args.from_shipped:
+            net.load_state_dict(read_weights(FOLDER, f"{name}_scorer.safetensors"))
         loss = scorer_training.loss_function(
             net, given[name], given[other], texts,
             columns=16 * (args.batch or 96), narrow=narrow, seed=args.seed,
