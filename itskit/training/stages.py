@@ -316,6 +316,8 @@ def _training(file) -> str:
     logs = {"": file.with_suffix(".log")}
     if file.stem.endswith("_unet"):
         logs["together "] = file.with_name("together.log")
+    if file.stem == "vae":
+        logs["decoder alone "] = file.with_name("decoder.log")
     last = {
         how: json.loads(log.read_text().splitlines()[-1])
         for how, log in logs.items()

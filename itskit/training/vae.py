@@ -126,7 +126,8 @@ def sharpening_loss_function(
         blamed = torch.autograd.grad(reconstruction, output, retain_graph=True)[0]
         wished = wish(output)
         weight = share * length(blamed) / length(wished).clamp(min=1e-9)  # (B, 1, 1, 1)
-        return reconstruction + (output * weight * wished).sum(), parts
+        pull = (output * weight * wished).sum()  # its gradient is what counts, not its value
+        return reconstruction + pull - pull.detach(), parts
 
     return loss_of
 
