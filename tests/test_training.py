@@ -104,6 +104,9 @@ def test_a_missing_stage_or_set_is_named(folders, tmp_path):
     args, _ = folders
     with pytest.raises(FileNotFoundError, match="prepare"):
         main(["vae", *args[:2], "--work", str(tmp_path), "--steps", "1"])
+    with pytest.raises(FileNotFoundError, match="training bank` first"):
+        main(["scorers", *args[:2], "--work", str(tmp_path), "--steps", "1"])
+    (tmp_path / "image_train.safetensors").touch()
     with pytest.raises(FileNotFoundError, match="training vary` first"):
         main(["scorers", *args[:2], "--work", str(tmp_path), "--steps", "1"])
     with pytest.raises(FileNotFoundError, match="training set"):

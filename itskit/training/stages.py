@@ -198,15 +198,14 @@ def source(args, name, *more):
 
     They come from WORK/NAME_train and from the banks named in `more`.
     """
-    parts = []
-    for which in ("train", *more):
-        file = args.work / f"{name}_{which}.safetensors"
+    files = {which: args.work / f"{name}_{which}.safetensors" for which in ("train", *more)}
+    for which, file in files.items():
         if not file.exists():
             made = "bank" if which == "train" else "vary"
             raise FileNotFoundError(
                 f"{file} is missing: run `python -m itskit.training {made}` first"
             )
-        parts.append(load_file(file))
+    parts = [load_file(file) for file in files.values()]
     latents = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
     if name == "image":
         return unet_training.Pictures(latents, read_pictures(args.data)[1])
