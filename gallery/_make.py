@@ -96,14 +96,17 @@ def _write_mp3(sound, file, recipe: dict | None = None) -> None:
     import soundfile
 
     from itskit.export.carry import as_text
+    from itskit.export.encode import within_full_scale
     from itskit.export.names import title_of
     from itskit.spectrogram import normalise_loudness
 
     coding = {"format": "MP3", "compression_level": 0.6, "bitrate_mode": "VARIABLE"}
+    samples = normalise_loudness(sound.samples, sound.rate)
+    samples = within_full_scale(samples, sound.rate, subtype="MPEG_LAYER_III", **coding)
     with soundfile.SoundFile(file, "w", sound.rate, 1, "MPEG_LAYER_III", **coding) as track:
         if recipe is not None:
             track.title, track.comment = title_of(recipe), as_text(recipe)
-        track.write(normalise_loudness(sound.samples, sound.rate))
+        track.write(samples)
 
 
 # ---- all of them ---------------------------------------------------------------------------------

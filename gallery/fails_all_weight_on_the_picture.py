@@ -9,6 +9,7 @@ entry = bee.failing(
     ),
     image_weight=1.0,
     sound_weight=0.0,
+    image_start=0.0,
 )
 
 if __name__ == "__main__":

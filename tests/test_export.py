@@ -156,6 +156,25 @@ def test_mp3_has_the_length_of_the_sound_and_a_fifth_of_its_size(trajectory):
     assert len(data) < 2 * len(sound.samples) / 4
 
 
+def test_a_lossy_coder_never_makes_clicks_clip():
+    """Bursts limited to -1 dBFS come out of MP3 above full scale, unless they went in quieter."""
+    from io import BytesIO
+
+    coding, loudest = {"format": "MP3", "subtype": "MPEG_LAYER_III"}, [0, 0]
+    for seed in range(4):
+        rng, y = np.random.default_rng(seed), np.zeros(80000, np.float32)
+        for k in range(0, len(y), 8000):
+            y[k : k + 400] = rng.uniform(-1, 1, 400) * np.exp(-np.arange(400) / 80)
+        y *= 0.89 / np.abs(y).max()
+        for k, samples in enumerate((y, encode.within_full_scale(y, 16000, **coding))):
+            soundfile.write(file := BytesIO(), samples, 16000, **coding)
+            file.seek(0)
+            loudest[k] = max(loudest[k], np.abs(soundfile.read(file)[0]).max())
+    assert loudest[0] > 1 > 0.98 > loudest[1]
+    quiet = 0.1 * y
+    assert np.array_equal(encode.within_full_scale(quiet, 16000, **coding), quiet)
+
+
 # ---- several steps -------------------------------------------------------------------------------
 
 

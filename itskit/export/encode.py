@@ -35,15 +35,30 @@ def sound_bytes(samples: np.ndarray, rate: int, *, loudness: bool = True) -> byt
     """
     import soundfile
 
-    if loudness:
-        samples = normalise_loudness(samples, rate)
-    file = BytesIO()
+    coding = {"format": "WAV", "subtype": "PCM_16"}
     if sound_type() == "audio/mpeg":
-        coding = {"compression_level": 0.4, "bitrate_mode": "VARIABLE"}
-        soundfile.write(file, samples, rate, format="MP3", subtype="MPEG_LAYER_III", **coding)
-    else:
-        soundfile.write(file, samples, rate, format="WAV", subtype="PCM_16")
+        coding = {"format": "MP3", "subtype": "MPEG_LAYER_III", "compression_level": 0.4}
+        coding["bitrate_mode"] = "VARIABLE"
+    if loudness:
+        samples = within_full_scale(normalise_loudness(samples, rate), rate, **coding)
+    file = BytesIO()
+    soundfile.write(file, samples, rate, **coding)
     return file.getvalue()
+
+
+def within_full_scale(samples: np.ndarray, rate: int, **coding) -> np.ndarray:
+    """`samples` (n,), as much quieter as keeps what comes out of a lossy coder within ±1.
+
+    Such coders keep spectra, not peaks: after MP3, clicks and noise limited to -1 dBFS may reach
+    above full scale, where a player clips them.
+    """
+    import soundfile
+
+    file = BytesIO()
+    soundfile.write(file, samples, rate, **coding)
+    file.seek(0)
+    peak = np.abs(soundfile.read(file)[0]).max(initial=0)
+    return samples * min(1, 0.96 / max(peak, 1e-9))
 
 
 def probe(rate: int) -> bytes:

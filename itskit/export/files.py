@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ..sampling import Trajectory
 from ..spectrogram import normalise_loudness
 from .carry import KEY, add_to_wav, as_text, picture_options, recipe_of
+from .encode import within_full_scale
 from .names import file_for, title_of
 from .scrub import keyframes
 
@@ -42,6 +43,8 @@ def audio(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None 
     container, coding = kinds[path.suffix.lower()]
     sound = trajectory.sound(step, item)
     samples = normalise_loudness(sound.samples, sound.rate)
+    if container in ("OGG", "MP3"):
+        samples = within_full_scale(samples, sound.rate, format=container, subtype=coding)
     with soundfile.SoundFile(path, "w", sound.rate, 1, coding, format=container) as file:
         if container != "WAV":
             file.title, file.comment = title_of(recipe), as_text(recipe)
