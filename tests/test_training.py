@@ -84,6 +84,10 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path):
     after = bank.load_bank(work / "image_unet.safetensors")
     assert before.keys() == after.keys()
     assert any(not torch.equal(before[k], after[k]) for k in before)
+    main(["curate", *args, "--variants", "1"])
+    main(["tune", *args, "--steps", "4", "--batch", "2"])
+    tuned = bank.load_bank(work / "image_unet.safetensors")
+    assert any(not torch.equal(after[k], tuned[k]) for k in after)
     main(["pack", *args, "--weights", str(tmp_path / "pair")])
 
     coded = {m: bank.load_bank(work / f"{m}_train.safetensors") for m in ("image", "sound")}
@@ -91,6 +95,8 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path):
         assert set(torch.bincount(one["which"]).tolist()) <= {0, 3}
     varied = bank.load_bank(work / "sound_varied.safetensors")
     assert set(torch.bincount(varied["which"]).tolist()) <= {0, 2}  # a plain one and a woven one
+    curated = bank.load_bank(work / "image_curated.safetensors")
+    assert set(torch.bincount(curated["which"]).tolist()) <= {0, 3}
 
     steps = [json.loads(x)["step"] for x in (work / "image_unet.log").read_text().splitlines()]
     assert steps == [50, 100]
@@ -109,6 +115,8 @@ def test_a_missing_stage_or_set_is_named(folders, tmp_path):
     (tmp_path / "image_train.safetensors").touch()
     with pytest.raises(FileNotFoundError, match="training vary` first"):
         main(["scorers", *args[:2], "--work", str(tmp_path), "--steps", "1"])
+    with pytest.raises(FileNotFoundError, match="training curate` first"):
+        main(["tune", *args[:2], "--work", str(tmp_path), "--steps", "1", "--from-shipped"])
     with pytest.raises(FileNotFoundError, match="training set"):
         main(["prepare", "--data", str(tmp_path), "--work", str(tmp_path)])
 

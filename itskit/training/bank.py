@@ -84,10 +84,22 @@ class Ground:
         return woven(drawing, bright, rng.uniform(*HOLD), rng.uniform(*TRACE))
 
 
-def picture_bank(vae, ground, indices, out, *, variants=2, woven_variants=0, vary=None, seed=0):
+def picture_bank(
+    vae,
+    ground,
+    indices,
+    out,
+    *,
+    variants=2,
+    woven_variants=0,
+    vary=None,
+    place=place_drawing,
+    seed=0,
+):
     """Latents (N·all variants, 4, 16, 16), whose picture they show, and the columns they fill.
 
-    The woven variants have the texture of any sound; `vary` alters each drawing first.
+    The woven variants have the texture of any sound; `vary` alters each drawing first, `place`
+    puts it on its square.
     """
     rng = np.random.default_rng(seed)
     spans, which = [], np.tile(np.array(indices, int), variants + woven_variants)
@@ -95,7 +107,7 @@ def picture_bank(vae, ground, indices, out, *, variants=2, woven_variants=0, var
     def canvases():
         for n, k in enumerate(which):
             image = ground.images[k]
-            canvas = place_drawing(rng, vary(rng, image) if vary else image)
+            canvas = place(rng, vary(rng, image) if vary else image)
             spans.append(filled_columns(canvas))
             if n >= variants * len(indices):
                 left = ROWS * int(rng.integers(COLUMNS // ROWS))

@@ -69,7 +69,9 @@ def learning_rate(progress, step, peak, warmup=100):
     )
 
 
-def train(net, loss_of, out, *, budget, peak=1e-3, weight_decay=0.01, save_every=250, seed=0):
+def train(
+    net, loss_of, out, *, budget, peak=1e-3, weight_decay=0.01, decay=0.999, save_every=250, seed=0
+):
     """Minimise `loss_of(step, progress) → (loss, {name: number})` over net's trainable weights.
 
     `out` is the checkpoint (safetensors); the optimiser's state lies beside it, and a log with one
@@ -80,7 +82,7 @@ def train(net, loss_of, out, *, budget, peak=1e-3, weight_decay=0.01, save_every
     out.parent.mkdir(parents=True, exist_ok=True)
     weights = [p for p in net.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(weights, peak, (0.9, 0.99), weight_decay=weight_decay, fused=True)
-    average, step = Average(net), 0
+    average, step = Average(net, decay), 0
     state_file = out.with_suffix(".state")
     if state_file.exists():
         state = torch.load(state_file, weights_only=True)

@@ -41,16 +41,25 @@ def loss_function(net, source, other, texts, *, columns=1536, narrow=16, seed=0)
     return loss_of
 
 
-def names(net, texts, captions: dict[str, list[str]]):
-    """(latents, labels) → hits (B,): is each label's sentence, the mean of its captions', the
-    nearest of all?"""
-    labels = list(captions)
-    means = torch.stack([texts(captions[label])[:, 0].mean(0) for label in labels])
+def likelihoods(net, texts, captions: dict[str, list[str]]):
+    """latents (B, 4, h, w) → log probability of each label (B, labels), each label's sentence
+    being the mean of its captions'."""
+    means = torch.stack([texts(some)[:, 0].mean(0) for some in captions.values()])
     means = F.normalize(means, dim=1)  # (labels, 384)
 
     @torch.no_grad()
+    def of(latents):
+        temperature = net.log_temperature.exp().clamp(max=50)
+        return (temperature * net(latents.float()) @ means.T).log_softmax(1)
+
+    return of
+
+
+def names(net, texts, captions: dict[str, list[str]]):
+    """(latents, labels) → hits (B,): is each label's sentence the nearest of all?"""
+    labels, of = list(captions), likelihoods(net, texts, captions)
+
     def hits(latents, wanted):
-        nearest = (net(latents.float()) @ means.T).argmax(1)
-        return nearest == torch.tensor([labels.index(label) for label in wanted])
+        return of(latents).argmax(1) == torch.tensor([labels.index(label) for label in wanted])
 
     return hits

@@ -18,6 +18,7 @@ from . import scorers as scorer_training
 from . import unet as unet_training
 from . import vae as vae_training
 from .captions import CORE, CORE_SOUNDS, picture_caption, sound_caption
+from .curate import centred, typical
 from .data import RATES, all_mel_pictures, read_pictures, read_sounds
 from .loop import Budget, half_precision, load_weights, train
 from .vary import redrawn, rerecorded
@@ -131,6 +132,34 @@ def _code(args, split, name, woven, image=None, sound=None):
         make(net, ground, rows, args.work / f"{sense}_{name}.safetensors", vary=alter, **some)
 
 
+def curate(args):
+    """Few typical drawings of each core concept, all placed alike → WORK/image_curated."""
+    net, texts = _trained(Autoencoder(), "vae", args), text_bank()
+    images, records = read_pictures(args.data)
+    mels, sounds = prepared_sounds(args)
+    ground = _ground(images, records, mels, sounds)
+    captions = captions_of(ground, sounds, args.seed)["image"]
+    scorer = _trained(Scorer(), "image_scorer", args)
+    named = scorer_training.likelihoods(scorer, texts, captions)
+    labels = list(captions)
+
+    @torch.no_grad()
+    def likelihood(row):
+        canvas = centred(np.random.default_rng(0), images[row])  # (128, 128)
+        latent = net.encode(torch.from_numpy(canvas)[None, None])
+        return float(named(latent)[0, labels.index(records[row]["concept"])])
+
+    chosen = typical(ground.drawings, images, records, likelihood)
+    for row, mirrored in chosen:
+        if mirrored:
+            images[row] = images[row, :, ::-1].copy()
+    banks.picture_bank(
+        net, ground, [row for row, _ in chosen], args.work / "image_curated.safetensors",
+        place=centred, variants=args.variants, woven_variants=2 * args.variants, seed=args.seed,
+    )  # fmt: skip
+    print(f"{len(chosen)} drawings of {len(ground.drawings)} concepts")
+
+
 def weave(args):
     """Canvases that are a drawing and a sound at once, as the scorers hear and see them →
     WORK/pair_train.safetensors. The pairs that `evaluate` asks for are not among them."""
@@ -193,15 +222,18 @@ def grouped(rows, records, key) -> dict[str, list[int]]:
 CROPS = {"image": {"narrow": 16, "wide": 0.0}, "sound": {"narrow": 32, "wide": 0.75}}
 
 
-def source(args, name, *more):
+MADE_BY = {"train": "bank", "varied": "vary", "curated": "curate"}  # bank: stage
+
+
+def source(args, name, *names):
     """The drawings ("image") or the clips ("sound") to train on, as latents with captions.
 
-    They come from WORK/NAME_train and from the banks named in `more`.
+    They come from the banks WORK/NAME_..., by default from that of `bank` alone.
     """
-    files = {which: args.work / f"{name}_{which}.safetensors" for which in ("train", *more)}
+    files = {which: args.work / f"{name}_{which}.safetensors" for which in names or ("train",)}
     for which, file in files.items():
         if not file.exists():
-            made = "bank" if which == "train" else "vary"
+            made = MADE_BY[which]
             raise FileNotFoundError(
                 f"{file} is missing: run `python -m itskit.training {made}` first"
             )
@@ -273,9 +305,27 @@ def together(args):
         )
 
 
+def tune(args):
+    """The picture U-Net a little further, seven steps of eight on what `curate` chose."""
+    net = _trained(text_unet(), "image_unet", args).train().to(args.device)
+    some = {"columns": 16 * (args.batch or 32), "device": args.device, "seed": args.seed}
+    call, texts = _call(net, args), text_bank(args.device)
+    best, usual = [
+        unet_training.loss_function(call, given, texts, **CROPS["image"], late=0.7, **some)
+        for given in (source(args, "image", "curated"), source(args, "image"))
+    ]
+
+    def loss(step, progress):
+        return (usual if step % 8 == 7 else best)(step, progress)
+
+    run, peak = args.work / "tune.safetensors", args.learning_rate or 4e-4
+    state = train(net, loss, run, budget=budget(args), peak=peak, seed=args.seed, decay=0.995)
+    save_file({k: v.contiguous() for k, v in state.items()}, args.work / "image_unet.safetensors")
+
+
 def scorers(args):
     """Both scorers, on canvases as the U-Nets know them and on varied ones (`vary`)."""
-    given = {name: source(args, name, "varied") for name in ("image", "sound")}
+    given = {name: source(args, name, "train", "varied") for name in ("image", "sound")}
     texts = text_bank()
     for name, other, narrow in (("image", "sound", 16), ("sound", "image", 32)):
         torch.manual_seed(args.seed)
@@ -315,6 +365,8 @@ def _training(file) -> str:
     logs = {"": file.with_suffix(".log")}
     if file.stem.endswith("_unet"):
         logs["together "] = file.with_name("together.log")
+    if file.stem == "image_unet":
+        logs["curated "] = file.with_name("tune.log")
     if file.stem == "vae":
         logs["decoder alone "] = file.with_name("decoder.log")
     last = {

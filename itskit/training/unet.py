@@ -132,9 +132,9 @@ def noised(latents, alpha_bar, late=1.0):
     return noisy, t, a.sqrt() * noise - (1 - a).sqrt() * latents
 
 
-def v_loss(unet_call, latents, prompt_embeds, alpha_bar):
+def v_loss(unet_call, latents, prompt_embeds, alpha_bar, late=1.0):
     """Mean squared error of v (Salimans & Ho 2022)."""
-    noisy, t, target = noised(latents, alpha_bar)
+    noisy, t, target = noised(latents, alpha_bar, late)
     return (unet_call(noisy, t, prompt_embeds) - target).square().mean()
 
 
@@ -155,7 +155,7 @@ def together_loss(calls, latents, texts, empty, alpha_bar):
 
 
 def loss_function(
-    unet_call, source, texts, *, narrow=16, wide=0.75, columns=512, device="cpu", seed=0
+    unet_call, source, texts, *, narrow=16, wide=0.75, late=1.0, columns=512, device="cpu", seed=0
 ):
     """One step on narrow crops, or, more and more often up to a share of `wide`, whole canvases.
 
@@ -168,7 +168,7 @@ def loss_function(
         width = 64 if rng.random() < wide * (1 + 2 * progress) / 3 else narrow
         latents, captions, _ = source.batch(rng, max(1, columns // width), width)
         words = texts(dropped(rng, captions)).to(device)  # (B, 24, 384)
-        return v_loss(unet_call, latents.to(device), words, alpha_bar), {}
+        return v_loss(unet_call, latents.to(device), words, alpha_bar, late), {}
 
     return loss_of
 
