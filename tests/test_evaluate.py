@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -161,3 +162,9 @@ def test_one_question_of_the_shipped_pair(tmp_path):
     assert expected | {"image only, image", "sound only, sound"} <= set(rows)
     assert len(rows["composed, image"]) == 2 and len(rows["composed, joint, best seed"]) == 1
     assert len(rows["composed, cycle error, dB"]) == 2
+    brief, same = evaluate.ask_pair(replace(exam, brief=True), 0)
+    torch.testing.assert_close(same, canvases)
+    asked = {row for row in rows if row.startswith(("composed", "image only"))}
+    assert set(brief) == {row for row in asked if not row.endswith(tuple(measures.UNITS))}
+    assert all((brief[row] == rows[row]).all() for row in brief)
+    assert len(evaluate.questions(replace(exam, brief=True, split="test"), None)) == len(PAIRS)

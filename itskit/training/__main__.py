@@ -63,6 +63,10 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--half", action="store_true", help="evaluate: U-Nets in bfloat16, in half of the time"
     )
+    top.add_argument(
+        "--brief", action="store_true",
+        help="evaluate: only how pictures alone and composed results are named",
+    )  # fmt: skip
     assemble.add_arguments(top)
     top.add_argument("--quick", action="store_true", help="few prompts, to try `evaluate` out")
     return top

@@ -57,6 +57,7 @@ class Examination:
     seeds: int
     settings: dict = field(default_factory=dict)
     bank: Path | None = None  # the folder of the training latents, to find the nearest in
+    brief: bool = False  # how pictures alone and composed results are named, and nothing else
 
     @property
     def chosen(self):
@@ -86,7 +87,7 @@ def in_half_precision(modality):
 
 
 def examination(
-    folder, split, seeds, *, judges=False, bank=None, half=False, **settings
+    folder, split, seeds, *, judges=False, bank=None, half=False, brief=False, **settings
 ) -> Examination:
     pair, scorers = pocket.load(folder), pocket.load_scorers(folder)
     if half:
@@ -103,7 +104,7 @@ def examination(
         from .judges import pocket_judges
 
         namers |= pocket_judges(pair, words["image"], words["sound"])
-    return Examination(pair, split, scorers, namers, seeds, settings, bank)
+    return Examination(pair, split, scorers, namers, seeds, settings, bank, brief)
 
 
 # ---- questions: each answers {row: one number for each result} -----------------------------------
@@ -113,12 +114,10 @@ def ask_pair(exam: Examination, k: int):
     """The four ways of making one pair of prompts, and the composed canvases to look at."""
     concept, _, words = exam.chosen[k]
     picture, sound = picture_prompt(concept, exam.split), sound_prompt(words, exam.split)
-    made = {
-        "image only": exam.make(picture, None),
-        "sound only": exam.make(None, sound),
-        "composed": exam.make(picture, sound),
-    }
-    made["imprint"] = print_into(made["image only"], made["sound only"])
+    made = {"image only": exam.make(picture, None), "composed": exam.make(picture, sound)}
+    if not exam.brief:
+        made["sound only"] = exam.make(None, sound)
+        made["imprint"] = print_into(made["image only"], made["sound only"])
     rows: dict[str, np.ndarray] = {}
     for way, canvases in made.items():
         senses = {"image only": ["image"], "sound only": ["sound"]}.get(way, ["image", "sound"])
@@ -126,7 +125,7 @@ def ask_pair(exam: Examination, k: int):
         rows |= {f"{way}, {who}": hit for found in hits for who, hit in found.items()}
         if len(senses) == 2:
             rows |= joint(way, *hits)
-        if way != "imprint":
+        if way != "imprint" and not exam.brief:
             measured = measures.all_of(exam, canvases, senses[0])
             rows |= {f"{way}, {what}": values for what, values in measured.items()}
     return rows, made["composed"]
@@ -158,6 +157,8 @@ def questions(exam: Examination, data: Path | None) -> dict[str, Callable]:
     found: dict[str, Callable] = {}
     for k, (concept, _, words) in enumerate(exam.chosen):
         found[f"{concept} / {words}"] = partial(ask_pair, exam, k)
+    if exam.brief:
+        return found
     if exam.split == "test":  # the unseen words stand for words of this split
         for sense, words in (("image", UNSEEN_PICTURES), ("sound", UNSEEN_SOUNDS)):
             for word in words:
@@ -267,14 +268,16 @@ def main(args):
     bank = args.work if (args.work / "image_train.safetensors").exists() else None
     data = args.data if (args.data / "pictures.jsonl").exists() else None
     exam = examination(
-        folder, args.split, args.seeds, judges=args.judges, bank=bank, half=args.half
-    )
+        folder, args.split, args.seeds,
+        judges=args.judges, bank=bank, half=args.half, brief=args.brief,
+    )  # fmt: skip
     todo = questions(exam, data)
     if args.quick:
         todo = dict(list(todo.items())[:2])
     described = {"weights": weights_hash(folder), "settings": pocket.DEFAULTS, "seeds": args.seeds}
     described |= {"split": args.split, "prompts": len(exam.chosen)}  # the candidates
     described |= {"judges": args.judges, "bank": bank is not None, "half": args.half}
+    described |= {"brief": args.brief}
     known = run(todo, path, json.dumps(described, sort_keys=True), args.part)
     missing = [question for question in todo if question not in known]
     if missing:
