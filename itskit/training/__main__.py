@@ -82,9 +82,9 @@ def part(text: str) -> tuple[int, int]:
 
 def run_stage(name):
     def run(args):
-        from . import stages
+        from . import packing, stages
 
-        getattr(stages, name)(args)
+        getattr(packing if name in PACKING else stages, name)(args)
 
     return run
 
@@ -101,13 +101,14 @@ def run_card(args):
     main(args)
 
 
-PREPARING = ("prepare", "bank", "vary", "weave", "curate", "text", "pack")
+PREPARING = ("prepare", "bank", "vary", "weave", "curate")
 LEARNING = ("vae", "decoder", "image", "sound", "scorers", "together", "tune")
+PACKING = ("text", "pack")
 COMMANDS = {
     "data": assemble.main,
     "evaluate": run_evaluate,
     "card": run_card,
-    **{name: run_stage(name) for name in (*PREPARING, *LEARNING)},
+    **{name: run_stage(name) for name in (*PREPARING, *LEARNING, *PACKING)},
 }
 
 

