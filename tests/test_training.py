@@ -28,8 +28,9 @@ def write_pictures(root, rng):
         images.append(image)
         concept = CONCEPTS[k % 3]
         records.append(
-            {"concept": concept, "source": f"set-{k}", "sounding": True, "licence": "MIT"}
-        )
+            {"id": f"set-{k}/{concept}", "name": concept, "concept": concept, "source": f"set-{k}",
+             "sounding": True, "licence": "MIT"}
+        )  # fmt: skip
     np.savez(root / "pictures_128.npz", images=np.stack(images))
     lines = "\n".join(json.dumps(r) for r in records)
     (root / "pictures.jsonl").write_text(lines)

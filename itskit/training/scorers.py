@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from ..models.pocket.networks import Scorer
 from .loop import half_precision
 
 
@@ -41,11 +42,15 @@ def loss_function(net, source, other, texts, *, columns=1536, narrow=16, seed=0)
     return loss_of
 
 
-def likelihoods(net, texts, captions: dict[str, list[str]]):
-    """latents (B, 4, h, w) → log probability of each label (B, labels), each label's sentence
-    being the mean of its captions'."""
+def sentences(texts, captions: dict[str, list[str]]):
+    """Where each label lies among the sentences: the mean of its captions (labels, 384)."""
     means = torch.stack([texts(some)[:, 0].mean(0) for some in captions.values()])
-    means = F.normalize(means, dim=1)  # (labels, 384)
+    return F.normalize(means, dim=1)
+
+
+def likelihoods(net: Scorer, texts, captions: dict[str, list[str]]):
+    """latents (B, 4, h, w) → log probability of each label (B, labels)."""
+    means = sentences(texts, captions)
 
     @torch.no_grad()
     def of(latents):
@@ -57,9 +62,11 @@ def likelihoods(net, texts, captions: dict[str, list[str]]):
 
 def names(net, texts, captions: dict[str, list[str]]):
     """(latents, labels) → hits (B,): is each label's sentence the nearest of all?"""
-    labels, of = list(captions), likelihoods(net, texts, captions)
+    labels, means = list(captions), sentences(texts, captions)
 
+    @torch.no_grad()
     def hits(latents, wanted):
-        return of(latents).argmax(1) == torch.tensor([labels.index(label) for label in wanted])
+        nearest = (net(latents.float()) @ means.T).argmax(1)
+        return nearest == torch.tensor([labels.index(label) for label in wanted])
 
     return hits
