@@ -249,6 +249,22 @@ def test_a_scorer_names_by_the_nearest_mean_of_captions():
     assert 0 < hits.sum() < 60
 
 
+def test_likelihoods_are_a_softmax_of_cosines_at_the_scorers_temperature():
+    class Net(torch.nn.Identity):
+        log_temperature = torch.tensor(7.0).log()
+
+    rng = torch.Generator().manual_seed(0)
+    rows = {text: torch.randn(24, 5, generator=rng) for text in "xyz"}
+    of = scorers.likelihoods(
+        Net(), lambda texts: torch.stack([rows[t] for t in texts]), {a: [a] for a in "xyz"}
+    )
+    latents = torch.nn.functional.normalize(torch.randn(9, 5, generator=rng), dim=1)
+    found = of(latents)
+    torch.testing.assert_close(found.exp().sum(1), torch.ones(9))
+    cosines = torch.stack([torch.cosine_similarity(latents, rows[a][:1]) for a in "xyz"], 1)
+    torch.testing.assert_close(found[:, 1:] - found[:, :1], 7 * (cosines[:, 1:] - cosines[:, :1]))
+
+
 def test_both_losses_vanish_for_models_that_share_the_work():
     """If either prompt's change is known exactly, their sum is the composed canvas: v + a + b."""
     latents, a, b = torch.randn(3, 32, 4, 4, 4)
