@@ -93,6 +93,14 @@ VALIDATION_PAIRS = (
     ("umbrella", "fireworks", "fireworks"),
     ("robot", "music_box", "a music box"),
     ("ghost", "big_cat_roar", "a big cat roaring"),
+    # Added with version 6: ticks, held tones and voices, of which the test has many.
+    ("anchor", "morse_code", "morse code"),
+    ("microphone", "whistle", "somebody whistling"),
+    ("horn", "siren", "a siren"),
+    ("pine tree", "hawk_screech", "a hawk screeching"),
+    ("harp", "singing", "somebody singing"),
+    ("radio", "train", "a train passing by"),
+    ("kitten", "speech", "people talking"),
 )
 
 # Words that occur in no training caption, and what they should look or sound like.
