@@ -60,6 +60,9 @@ def test_mistaken_ones_are_never_chosen():
     assert not curate.fits(record("full moon", "moon"))
     assert curate.fits(record("police light", "siren"))
     assert not curate.fits(record("alarm", "siren"))
+    assert curate.fits(record("train", "train"))
+    assert not curate.fits(record("bullet train", "train"))
+    assert not curate.fits(record("japanese castle", "castle"))
     assert not curate.fits(record("viola", "violin") | {"id": "game-icons/viola"})
 
 
@@ -67,7 +70,7 @@ def test_drawings_that_a_scorer_names_are_chosen_from_if_they_are_enough():
     images = np.stack([corner()] * 12)
     records = [record("cat", row=k) for k in range(12)]
     sure = [-0.1] * 8 + [-2.0] * 4
-    rows = {"cat": list(range(12))}
+    rows = list(range(12))
     chosen = curate.typical(rows, images, records, sure.__getitem__)
     assert sorted(row for row, _ in chosen) == list(range(8))
     chosen = curate.typical(rows, images, records, [*sure[1:], -2.0].__getitem__)

@@ -13,8 +13,9 @@ import torch
 import itskit
 from itskit.models.pocket.networks import Autoencoder, predict_v, text_unet
 from itskit.schedule import stable_diffusion_alpha_bar
-from itskit.training import bank, canvas, data, loop, scorers, unet, vae
+from itskit.training import bank, canvas, captions, data, loop, scorers, unet, vae
 from itskit.training.__main__ import main
+from itskit.training.loom import Batch, Loom, batches
 
 CONCEPTS, CLASSES = ("castle", "bell", "dog"), ("rain", "church_bell")
 
@@ -79,16 +80,12 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path):
     sharper = bank.load_bank(work / "vae.safetensors")
     moved = {k for k in first if not torch.equal(first[k], sharper[k])}
     assert moved and all(k.startswith("decoder.") for k in moved)
-    main(["weave", *args, "--canvases", "20"])
+    main(["curate", *args])
     before = bank.load_bank(work / "image_unet.safetensors")
     main(["together", *args, "--steps", "4", "--batch", "4"])
     after = bank.load_bank(work / "image_unet.safetensors")
     assert before.keys() == after.keys()
     assert any(not torch.equal(before[k], after[k]) for k in before)
-    main(["curate", *args, "--variants", "1"])
-    main(["tune", *args, "--steps", "4", "--batch", "2"])
-    tuned = bank.load_bank(work / "image_unet.safetensors")
-    assert any(not torch.equal(after[k], tuned[k]) for k in after)
     main(["pack", *args, "--weights", str(tmp_path / "pair")])
 
     coded = {m: bank.load_bank(work / f"{m}_train.safetensors") for m in ("image", "sound")}
@@ -96,8 +93,8 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path):
         assert set(torch.bincount(one["which"]).tolist()) <= {0, 3}
     varied = bank.load_bank(work / "sound_varied.safetensors")
     assert set(torch.bincount(varied["which"]).tolist()) <= {0, 2}  # a plain one and a woven one
-    curated = bank.load_bank(work / "image_curated.safetensors")
-    assert set(torch.bincount(curated["which"]).tolist()) <= {0, 3}
+    typical = json.loads((work / "typical.json").read_text())
+    assert typical.keys() == set(CONCEPTS) and all(1 <= len(x) <= 12 for x in typical.values())
 
     steps = [json.loads(x)["step"] for x in (work / "image_unet.log").read_text().splitlines()]
     assert steps == [50, 100]
@@ -117,7 +114,7 @@ def test_a_missing_stage_or_set_is_named(folders, tmp_path):
     with pytest.raises(FileNotFoundError, match="training vary` first"):
         main(["scorers", *args[:2], "--work", str(tmp_path), "--steps", "1"])
     with pytest.raises(FileNotFoundError, match="training curate` first"):
-        main(["tune", *args[:2], "--work", str(tmp_path), "--steps", "1", "--from-shipped"])
+        main(["together", *args[:2], "--work", str(tmp_path), "--steps", "1", "--from-shipped"])
     with pytest.raises(FileNotFoundError, match="training set"):
         main(["prepare", "--data", str(tmp_path), "--work", str(tmp_path)])
 
@@ -197,56 +194,78 @@ def test_both_models_learn_from_canvases_of_one_kind(monkeypatch, tmp_path):
     assert np.abs(drawn - played).mean() < 0.1 * drawn.mean()
 
 
-class Marks:
-    """Canvases whose "latents" are themselves, named by a mark in their corner."""
-
-    def __init__(self, right):
-        self.right, self.asked = right, []
-
-    def __call__(self, latents, labels):
-        self.asked += labels
-        return torch.tensor([label in self.right for label in labels])
-
-
-def test_the_pair_bank_keeps_what_both_scorers_name(monkeypatch):
-    monkeypatch.setattr(bank, "encode_all", lambda vae, some: torch.from_numpy(np.stack(some)))
-    saved = {}
-    monkeypatch.setattr(bank, "save_file", lambda tensors, out: saved.update(tensors))
-    images = np.full((4, 128, 128), 200, np.uint8)
-    mels = [[np.full((128, 600), 90, np.uint8)] for _ in range(4)]
-    drawings, clips = {"a": [0], "b": [1, 2], "c": [3]}, {"hiss": [0, 1], "hum": [2], "pop": [3]}
-    names = {"image": Marks({"a", "b"}), "sound": Marks({"hiss", "hum"})}
-    ground = bank.Ground(images, drawings, mels, clips)
-    asked = {("a", "hiss"), ("b", "pop")}
-    bank.pair_bank(None, ground, names, "pairs", count=80, excluded=asked)
-    assert saved["latents"].shape == (80, 128, 512)
-    kept = {
-        (d, next(kind for kind, some in clips.items() if c in some))
-        for d, c in zip(saved["drawing"].tolist(), saved["clip"].tolist(), strict=True)
-    }
-    assert kept == {(0, "hum"), (1, "hiss"), (1, "hum")}  # a row's first drawing stands for it
-    tried = set(zip(names["image"].asked, names["sound"].asked, strict=True))
-    assert tried == {(a, b) for a in "abc" for b in clips} - asked
-
-    deaf = {**names, "sound": Marks(set())}
-    with pytest.raises(RuntimeError, match="train the scorers first"):
-        bank.pair_bank(None, ground, deaf, "pairs", count=80)
+@pytest.fixture
+def material():
+    """(ground, records of the drawings, records of the clips): a concept's drawings are of one
+    grey, and so are the mel pictures of a class."""
+    images = np.zeros((5, 128, 128), np.uint8)
+    images[:, 20:100, 30:90] = np.array([200, 200, 120, 120, 60])[:, None, None]
+    mels = [[np.full((128, 600), grey, np.uint8)] for grey in (90, 90, 180)]
+    drawings, clips = {"cat": [0, 1], "dog": [2]}, {"rain": [0, 1], "wind": [2]}
+    ground = bank.Ground(images, drawings, mels, clips, {"cat": [[1, False]]})
+    records = [{"concept": c, "sounding": True} for c in ("cat", "cat", "dog", "dog", "owl")]
+    sounds = [
+        {"class": kind, "rec": str(k), "kind": "real", "captions": [f"{kind} {k}"], "keywords": []}
+        for k, kind in enumerate(("rain", "rain", "wind"))
+    ]
+    return ground, records, sounds
 
 
-def test_a_scorer_names_by_the_nearest_mean_of_captions():
-    rng = torch.Generator().manual_seed(0)
-    rows = {f"{a}{k}": torch.randn(24, 5, generator=rng) for a in "xyz" for k in range(3)}
-    captions = {a: [f"{a}{k}" for k in range(3)] for a in "xyz"}
-    latents, wanted = torch.randn(60, 5, generator=rng), ["x", "y", "z"] * 20
-    name = scorers.names(lambda x: x, lambda texts: torch.stack([rows[t] for t in texts]), captions)
-    hits = name(latents, wanted)
-    for latent, label, hit in zip(latents, wanted, hits, strict=True):
-        means = {a: sum(rows[t][0] for t in some) / 3 for a, some in captions.items()}
-        cosine = {
-            a: float(torch.cosine_similarity(latent, mean, dim=0)) for a, mean in means.items()
-        }
-        assert bool(hit) == (max(cosine, key=cosine.get) == label)
-    assert 0 < hits.sum() < 60
+def test_the_loom_weaves_every_pair_but_those_excluded(material):
+    ground, records, sounds = material
+    ways = {"drawn": range(5), "played": range(3), "size": 8}
+    loom = Loom(ground, records, sounds, **ways, excluded={("cat", "wind")})
+    made = [batch for batch, _ in zip(batches(loom), range(60), strict=False)]
+    woven = [batch for batch in made if batch.woven]
+    assert 25 < len(woven) < 55  # two of three
+    told = set()
+    for batch in made:
+        assert batch.pictures.dtype == batch.sounds.dtype == torch.uint8
+        assert batch.pictures.shape == batch.sounds.shape == (8, 128, 512)
+        assert torch.equal(batch.pictures, batch.sounds) == batch.woven
+        pairs = zip(batch.picture_captions, batch.sound_captions, strict=True)
+        if batch.woven:
+            told |= {("cat" in seen, "wind" in heard) for seen, heard in pairs}
+    assert told == {(True, False), (False, True), (False, False)}
+
+
+def test_the_loom_begins_alike_for_one_seed_and_unlike_for_another(material):
+    ground, records, sounds = material
+
+    def first(seed):
+        loom = Loom(ground, records, sounds, drawn=range(5), played=range(3), size=2, seed=seed)
+        return next(batches(loom)).pictures
+
+    assert torch.equal(first(1), first(1)) and not torch.equal(first(1), first(2))
+
+
+def test_every_worker_of_the_loom_weaves_something_else(material):
+    ground, records, sounds = material
+    loom = Loom(ground, records, sounds, drawn=range(5), played=range(3), size=2)
+    woven = [batch.pictures for batch, _ in zip(batches(loom, workers=2), range(6), strict=False)]
+    assert not any(torch.equal(a, b) for k, a in enumerate(woven) for b in woven[:k])
+
+
+def test_typical_drawings_are_shown_more_often(material):
+    ground, *_ = material
+    ground.images[0] = 0  # black; the other one is typical of its concept
+    rng = np.random.default_rng(0)
+    rows = [ground.drawing(rng, "cat").reshape(128, 4, 128).max((0, 2)) > 0 for _ in range(400)]
+    whole = np.mean([row.all() for row in rows])  # or four of two by chance
+    assert whole == pytest.approx(bank.TYPICAL + (1 - bank.TYPICAL) / 16, abs=0.07)  # 3 errors
+
+
+def test_clips_are_played_by_class_and_recordings_before_synthesis():
+    kinds = ["rain"] * 6 + ["wind"] * 2
+    records = [
+        {"class": c, "rec": str(k), "kind": "real" if k % 2 else "synth"}
+        for k, c in enumerate(kinds)
+    ]
+    weights = unet.clip_weights(records, range(8))
+    assert weights.sum() == pytest.approx(1)
+    assert weights[1::2] / weights[::2] == pytest.approx([1.5] * 4)
+    share = captions.class_weight("rain", 6, 6) / captions.class_weight("wind", 2, 2)
+    assert weights[:6].sum() / weights[6:].sum() == pytest.approx(share)
 
 
 def test_likelihoods_are_a_softmax_of_cosines_at_the_scorers_temperature():
@@ -254,14 +273,14 @@ def test_likelihoods_are_a_softmax_of_cosines_at_the_scorers_temperature():
         log_temperature = torch.tensor(7.0).log()
 
     rng = torch.Generator().manual_seed(0)
-    rows = {text: torch.randn(24, 5, generator=rng) for text in "xyz"}
-    of = scorers.likelihoods(
-        Net(), lambda texts: torch.stack([rows[t] for t in texts]), {a: [a] for a in "xyz"}
-    )
+    rows = {f"{a}{k}": torch.randn(24, 5, generator=rng) for a in "xyz" for k in range(3)}
+    captions = {a: [f"{a}{k}" for k in range(3)] for a in "xyz"}
+    of = scorers.likelihoods(Net(), lambda some: torch.stack([rows[t] for t in some]), captions)
+    means = {a: sum(rows[text][:1] for text in some) / 3 for a, some in captions.items()}
     latents = torch.nn.functional.normalize(torch.randn(9, 5, generator=rng), dim=1)
     found = of(latents)
     torch.testing.assert_close(found.exp().sum(1), torch.ones(9))
-    cosines = torch.stack([torch.cosine_similarity(latents, rows[a][:1]) for a in "xyz"], 1)
+    cosines = torch.stack([torch.cosine_similarity(latents, mean) for mean in means.values()], 1)
     torch.testing.assert_close(found[:, 1:] - found[:, :1], 7 * (cosines[:, 1:] - cosines[:, :1]))
 
 
@@ -300,6 +319,31 @@ def test_the_composed_loss_is_the_blend_at_guidance_two():
     ]
     expected = ((guided[0] + guided[1]) / 2 - target).square().mean()
     assert float(composed) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_woven_batches_teach_the_sum_and_others_each_model_alone():
+    """Of models that predict nothing, each loss is the mean square of v: all of them are equal."""
+    canvases = torch.full((2, 128, 512), 255, dtype=torch.uint8)
+    shown = []
+
+    def encode(pictures):
+        shown.append(pictures)
+        return pictures[:, None, ::32, ::32].float() / 255  # (2, 1, 4, 16)
+
+    def loss(batch):
+        torch.manual_seed(0)
+        calls = [lambda x, t, e: torch.zeros_like(x)] * 2
+        texts = lambda some: torch.zeros(len(some), 24, 8)  # noqa: E731
+        return unet.together_loss_function(calls, encode, iter([batch]), texts)(0, 0.0)
+
+    total, parts = loss(Batch(canvases, canvases, ["a"] * 2, ["b"] * 2, woven=True))
+    assert len(shown) == 1 and parts.keys() == {"composed", "image", "sound"}
+    assert float(total) == pytest.approx(2 * float(parts["composed"]))
+    assert len(set(map(float, parts.values()))) == 1
+    other = canvases // 2
+    total, parts = loss(Batch(canvases, other, ["a"] * 2, ["b"] * 2, woven=False))
+    assert not parts and torch.equal(shown[1], canvases) and torch.equal(shown[2], other)
+    assert 0.1 < float(total) < 4  # two losses of latents and noise of unit size
 
 
 def test_late_draws_the_noisier_timesteps_more_often():

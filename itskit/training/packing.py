@@ -46,8 +46,6 @@ def _training(file) -> str:
     logs = {"": file.with_suffix(".log")}
     if file.stem.endswith("_unet"):
         logs["together "] = file.with_name("together.log")
-    if file.stem == "image_unet":
-        logs["curated "] = file.with_name("tune.log")
     if file.stem == "vae":
         logs["decoder alone "] = file.with_name("decoder.log")
     last = {

@@ -42,15 +42,13 @@ def loss_function(net, source, other, texts, *, columns=1536, narrow=16, seed=0)
     return loss_of
 
 
-def sentences(texts, captions: dict[str, list[str]]):
-    """Where each label lies among the sentences: the mean of its captions (labels, 384)."""
-    means = torch.stack([texts(some)[:, 0].mean(0) for some in captions.values()])
-    return F.normalize(means, dim=1)
-
-
 def likelihoods(net: Scorer, texts, captions: dict[str, list[str]]):
-    """latents (B, 4, h, w) → log probability of each label (B, labels)."""
-    means = sentences(texts, captions)
+    """latents (B, 4, h, w) → log probability of each label (B, labels).
+
+    A label lies among the sentences where the mean of its captions does.
+    """
+    means = torch.stack([texts(some)[:, 0].mean(0) for some in captions.values()])
+    means = F.normalize(means, dim=1)  # (labels, 384)
 
     @torch.no_grad()
     def of(latents):
@@ -58,15 +56,3 @@ def likelihoods(net: Scorer, texts, captions: dict[str, list[str]]):
         return (temperature * net(latents.float()) @ means.T).log_softmax(1)
 
     return of
-
-
-def names(net, texts, captions: dict[str, list[str]]):
-    """(latents, labels) → hits (B,): is each label's sentence the nearest of all?"""
-    labels, means = list(captions), sentences(texts, captions)
-
-    @torch.no_grad()
-    def hits(latents, wanted):
-        nearest = (net(latents.float()) @ means.T).argmax(1)
-        return nearest == torch.tensor([labels.index(label) for label in wanted])
-
-    return hits

@@ -1,5 +1,8 @@
 """The stages of `python -m itskit.training`: each reads what the ones before it wrote."""
 
+import json
+from functools import partial
+
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
@@ -13,9 +16,10 @@ from . import bank as banks
 from . import scorers as scorer_training
 from . import unet as unet_training
 from . import vae as vae_training
-from .captions import CORE, CORE_SOUNDS, picture_caption, sound_caption
+from .captions import CORE, CORE_SOUNDS, picture_caption
 from .curate import centred, typical
 from .data import RATES, all_mel_pictures, read_pictures, read_sounds
+from .loom import Loom, batches, latents_of
 from .loop import Budget, half_precision, load_weights, train
 from .vary import redrawn, rerecorded
 from .words import PAIRS, VALIDATION_PAIRS
@@ -116,15 +120,15 @@ def _code(args, split, name, woven, image=None, sound=None):
 
 
 def curate(args):
-    """Few typical drawings of each core concept, all placed alike → WORK/image_curated."""
+    """Few typical drawings of each core concept, turned the same way → WORK/typical.json:
+    {concept: [[row, whether to mirror it], …]}."""
     net, texts = _trained(Autoencoder(), "vae", args), text_bank()
     images, records = read_pictures(args.data)
-    mels, sounds = prepared_sounds(args)
-    ground = _ground(images, records, mels, sounds)
-    captions = captions_of(ground, sounds, args.seed)["image"]
+    rows = core_drawings(records)
+    rng = np.random.default_rng(args.seed)
+    captions = {c: [picture_caption(rng, c, row=k % 2 == 0) for k in range(8)] for c in rows}
     scorer = _trained(Scorer(), "image_scorer", args)
-    named = scorer_training.likelihoods(scorer, texts, captions)
-    labels = list(captions)
+    named, labels = scorer_training.likelihoods(scorer, texts, captions), list(rows)
 
     @torch.no_grad()
     def likelihood(row):
@@ -132,57 +136,23 @@ def curate(args):
         latent = net.encode(torch.from_numpy(canvas)[None, None])
         return float(named(latent)[0, labels.index(records[row]["concept"])])
 
-    chosen = typical(ground.drawings, images, records, likelihood)
-    for row, mirrored in chosen:
-        if mirrored:
-            images[row] = images[row, :, ::-1].copy()
-    banks.picture_bank(
-        net, ground, [row for row, _ in chosen], args.work / "image_curated.safetensors",
-        place=centred, variants=args.variants, woven_variants=2 * args.variants, seed=args.seed,
-    )  # fmt: skip
-    print(f"{len(chosen)} drawings of {len(ground.drawings)} concepts")
+    chosen = {c: typical(some, images, records, likelihood) for c, some in rows.items()}
+    (args.work / "typical.json").write_text(json.dumps(chosen))
+    print(f"{sum(map(len, chosen.values()))} drawings of {len(chosen)} concepts")
 
 
-def weave(args):
-    """Canvases that are a drawing and a sound at once, as the scorers hear and see them →
-    WORK/pair_train.safetensors. The pairs that `evaluate` asks for are not among them."""
-    images, records = read_pictures(args.data)
-    mels, sounds = prepared_sounds(args)
-    ground = _ground(images, records, mels, sounds)
-    texts = text_bank()
-    names = {
-        name: scorer_training.names(_trained(Scorer(), f"{name}_scorer", args), texts, captions)
-        for name, captions in captions_of(ground, sounds, args.seed).items()
-    }
-    asked = frozenset((concept, kind) for concept, kind, _ in PAIRS + VALIDATION_PAIRS)
-    banks.pair_bank(
-        _trained(Autoencoder(), "vae", args), ground, names, args.work / "pair_train.safetensors",
-        count=args.canvases, excluded=asked, seed=args.seed,
-    )  # fmt: skip
-
-
-def captions_of(ground, sounds, seed, each=8):
-    """{"image": {concept: captions}, "sound": {class: captions}}"""
-    rng = np.random.default_rng(seed)
-    return {
-        "image": {
-            concept: [picture_caption(rng, concept, row=k % 2 == 0) for k in range(each)]
-            for concept in ground.drawings
-        },
-        "sound": {
-            kind: [sound_caption(rng, sounds[rng.choice(clips)]) for _ in range(each)]
-            for kind, clips in ground.clips.items()
-        },
-    }
-
-
-def _ground(images, records, mels, sounds):
+def _ground(images, records, mels, sounds, typical=None):
     """What canvases are woven with comes from the training split, whatever the canvas is from."""
     clips = [k for k in rows_in(sounds, "train") if sounds[k]["class"] in CORE_SOUNDS]
-    pictures = [k for k in rows_in(records, "train") if records[k]["concept"] in CORE]
     return banks.Ground(
-        images, grouped(pictures, records, "concept"), mels, grouped(clips, sounds, "class")
+        images, core_drawings(records), mels, grouped(clips, sounds, "class"), typical
     )
+
+
+def core_drawings(records):
+    """{concept: its rows in the training split}, of what one pairs."""
+    rows = [k for k in rows_in(records, "train") if records[k]["concept"] in CORE]
+    return grouped(rows, records, "concept")
 
 
 def _trained(net, name, args):
@@ -205,7 +175,7 @@ def grouped(rows, records, key) -> dict[str, list[int]]:
 CROPS = {"image": {"narrow": 16, "wide": 0.0}, "sound": {"narrow": 32, "wide": 0.75}}
 
 
-MADE_BY = {"train": "bank", "varied": "vary", "curated": "curate"}  # bank: stage
+MADE_BY = {"train": "bank", "varied": "vary"}  # bank: stage
 
 
 def source(args, name, *names):
@@ -260,25 +230,20 @@ def _call(net, args, tile=None):
 
 
 def together(args):
-    """Both U-Nets further, on canvases that are both (`weave`) and as each was trained alone."""
+    """Both U-Nets further, on canvases woven afresh that are both, and as each model knows alone.
+
+    The pairs that `evaluate` asks for are not among them.
+    """
     names = ("image", "sound")
     nets = {name: _trained(text_unet(), f"{name}_unet", args).train() for name in names}
     both = torch.nn.ModuleDict(nets).to(args.device)
-    texts, given = text_bank(args.device), {name: source(args, name) for name in names}
-    some = {"columns": 16 * (args.batch or 32), "device": args.device, "seed": args.seed}
-    alone = [
-        unet_training.loss_function(
-            _call(nets[name], args), given[name], texts, **CROPS[name], **some
-        )
-        for name in names
-    ]
-    pairs = unet_training.Pairs(
-        load_file(args.work / "pair_train.safetensors"),
-        read_pictures(args.data)[1],
-        read_sounds(args.data),
-    )
+    coder = _trained(Autoencoder(), "vae", args).to(args.device)
+    weaving = batches(_loom(args), args.workers)
     calls = [_call(nets["image"], args, TILE), _call(nets["sound"], args)]
-    loss = unet_training.together_loss_function(alone, calls, pairs, texts, **some)
+    loss = unet_training.together_loss_function(
+        calls, partial(latents_of, coder, device=args.device), weaving, text_bank(args.device),
+        device=args.device, seed=args.seed,
+    )  # fmt: skip
     out, peak = args.work / "together.safetensors", args.learning_rate or 2e-4
     state = train(both, loss, out, budget=budget(args), peak=peak, seed=args.seed)
     for name in names:
@@ -288,22 +253,18 @@ def together(args):
         )
 
 
-def tune(args):
-    """The picture U-Net a little further, seven steps of eight on what `curate` chose."""
-    net = _trained(text_unet(), "image_unet", args).train().to(args.device)
-    some = {"columns": 16 * (args.batch or 32), "device": args.device, "seed": args.seed}
-    call, texts = _call(net, args), text_bank(args.device)
-    best, usual = [
-        unet_training.loss_function(call, given, texts, **CROPS["image"], late=0.7, **some)
-        for given in (source(args, "image", "curated"), source(args, "image"))
-    ]
-
-    def loss(step, progress):
-        return (usual if step % 8 == 7 else best)(step, progress)
-
-    run, peak = args.work / "tune.safetensors", args.learning_rate or 4e-4
-    state = train(net, loss, run, budget=budget(args), peak=peak, seed=args.seed, decay=0.995)
-    save_file({k: v.contiguous() for k, v in state.items()}, args.work / "image_unet.safetensors")
+def _loom(args):
+    file = args.work / "typical.json"
+    if not file.exists():
+        raise FileNotFoundError(f"{file} is missing: run `python -m itskit.training curate` first")
+    images, records = read_pictures(args.data)
+    mels, sounds = prepared_sounds(args)
+    ground = _ground(images, records, mels, sounds, json.loads(file.read_text()))
+    asked = frozenset((concept, kind) for concept, kind, _ in PAIRS + VALIDATION_PAIRS)
+    return Loom(
+        ground, records, sounds, drawn=rows_in(records, "train"), played=rows_in(sounds, "train"),
+        size=max(1, (args.batch or 32) // 4), excluded=asked, seed=args.seed,
+    )  # fmt: skip
 
 
 def scorers(args):

@@ -63,27 +63,16 @@ class Pictures:
 class Sounds:
     """Batches of sound latents and captions; narrow ones are windows of whole canvases."""
 
-    def __init__(self, bank, records, weight=class_weight):
+    def __init__(self, bank, records):
         self.latents, self.records = bank["latents"], records
         self.which = bank["which"].tolist()
-        recordings: dict[str, set] = {}
-        clips: dict[str, set] = {}
-        for k in self.which:
-            recordings.setdefault(records[k]["class"], set()).add(records[k]["rec"])
-            clips.setdefault(records[k]["class"], set()).add(k)
-        kinds = {"real": 1.5}
-        weights = np.array([kinds.get(records[k]["kind"], 1.0) for k in self.which])
         names = [records[k]["class"] for k in self.which]
-        self.names = sorted(clips)
-        self.clips = {name: sorted(clips[name]) for name in self.names}
+        self.names = sorted(set(names))
+        self.clips = {name: [] for name in self.names}
+        for k in sorted(set(self.which)):
+            self.clips[records[k]["class"]].append(k)
         self.labels = torch.tensor([self.names.index(name) for name in names])
-        totals: dict[str, float] = {}
-        for name, one in zip(names, weights, strict=True):
-            totals[name] = totals.get(name, 0.0) + one
-        for row, name in enumerate(names):
-            share = weight(name, len(recordings[name]), len(clips[name]))
-            weights[row] *= share / totals[name]
-        self.weights = weights / weights.sum()
+        self.weights = clip_weights(records, self.which)
 
     def caption(self, rng, name):
         clips = self.clips[name]
@@ -98,24 +87,6 @@ class Sounds:
             latents.append(self.latents[row, :, :, start : start + columns].float())
         texts = [sound_caption(rng, self.records[self.which[row]]) for row in rows]
         return torch.stack(latents), texts, self.labels[rows]
-
-
-class Pairs:
-    """Batches of canvases that are a drawing and a sound at once, with both captions."""
-
-    def __init__(self, bank, drawings, sounds):
-        self.latents, self.pictures, self.clips = bank["latents"], bank["drawing"], bank["clip"]
-        self.drawings, self.sounds = drawings, sounds
-
-    def batch(self, rng, size):
-        """Latents (size, 4, 16, 64), their captions as pictures and as sounds."""
-        rows = torch.from_numpy(rng.integers(0, len(self.latents), size))
-        # whole squares are moved, so that no drawing is cut
-        latents = self.latents[rows].float().roll(16 * int(rng.integers(4)), 3)
-        seen = [self.drawings[k]["concept"] for k in self.pictures[rows].tolist()]
-        heard = [self.sounds[k] for k in self.clips[rows].tolist()]
-        pictures = [picture_caption(rng, concept, row=rng.random() < 0.5) for concept in seen]
-        return latents, pictures, [sound_caption(rng, record) for record in heard]
 
 
 def noised(latents, alpha_bar, late=1.0):
@@ -155,7 +126,7 @@ def together_loss(calls, latents, texts, empty, alpha_bar):
 
 
 def loss_function(
-    unet_call, source, texts, *, narrow=16, wide=0.75, late=1.0, columns=512, device="cpu", seed=0
+    unet_call, source, texts, *, narrow=16, wide=0.75, columns=512, device="cpu", seed=0
 ):
     """One step on narrow crops, or, more and more often up to a share of `wide`, whole canvases.
 
@@ -168,25 +139,29 @@ def loss_function(
         width = 64 if rng.random() < wide * (1 + 2 * progress) / 3 else narrow
         latents, captions, _ = source.batch(rng, max(1, columns // width), width)
         words = texts(dropped(rng, captions)).to(device)  # (B, 24, 384)
-        return v_loss(unet_call, latents.to(device), words, alpha_bar, late), {}
+        return v_loss(unet_call, latents.to(device), words, alpha_bar), {}
 
     return loss_of
 
 
-def together_loss_function(alone, calls, pairs, texts, *, columns=512, device="cpu", seed=0):
-    """Two steps of three on canvases that are both, one as each model is trained `alone`."""
+def together_loss_function(calls, encode, batches, texts, *, device="cpu", seed=0):
+    """Each step on the next of `batches` (`loom.Batch`): on canvases that are both, or as each
+    model alone knows them."""
     rng = np.random.default_rng(seed)
     alpha_bar = stable_diffusion_alpha_bar().to(device)
     empty = texts([""]).to(device)
 
     def loss_of(step, progress):
-        if step % 3 == 2:
-            return sum(loss(step, progress)[0] for loss in alone), {}
-        latents, *captions = pairs.batch(rng, max(1, columns // 64))
+        batch = next(batches)
+        captions = (batch.picture_captions, batch.sound_captions)
         words = [texts(dropped(rng, some)).to(device) for some in captions]
-        composed, image, sound = together_loss(calls, latents.to(device), words, empty, alpha_bar)
-        parts = {"composed": composed.detach(), "image": image.detach(), "sound": sound.detach()}
-        return composed + (image + sound) / 2, parts
+        if batch.woven:
+            latents = encode(batch.pictures)
+            composed, *alone = together_loss(calls, latents, words, empty, alpha_bar)
+            parts = dict(zip(("composed", "image", "sound"), (composed, *alone), strict=True))
+            return composed + sum(alone) / 2, {k: v.detach() for k, v in parts.items()}
+        given = zip(calls, (batch.pictures, batch.sounds), words, strict=True)
+        return sum(v_loss(c, encode(x), w, alpha_bar, late=0.7) for c, x, w in given), {}
 
     return loss_of
 
@@ -202,3 +177,24 @@ def concept_shares(records) -> dict[str, float]:
     for record in records:
         counts[record["concept"]] = counts.get(record["concept"], 0) + 1
     return {r["concept"]: concept_weight(r, counts[r["concept"]]) for r in records}
+
+
+def clip_weights(records, which) -> np.ndarray:
+    """How often each of the clips `which` is played; the weights' sum is 1.
+
+    A class counts by how much there is of it (`class_weight`), what was recorded more than what was
+    synthesised.
+    """
+    recordings: dict[str, set] = {}
+    clips: dict[str, set] = {}
+    for k in which:
+        recordings.setdefault(records[k]["class"], set()).add(records[k]["rec"])
+        clips.setdefault(records[k]["class"], set()).add(k)
+    names = [records[k]["class"] for k in which]
+    weights = np.array([1.5 if records[k]["kind"] == "real" else 1.0 for k in which])
+    totals: dict[str, float] = {}
+    for name, weight in zip(names, weights, strict=True):
+        totals[name] = totals.get(name, 0.0) + weight
+    for row, name in enumerate(names):
+        weights[row] *= class_weight(name, len(recordings[name]), len(clips[name])) / totals[name]
+    return weights / weights.sum()

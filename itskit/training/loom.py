@@ -1,0 +1,92 @@
+"""Canvases woven afresh for every step: a drawing and a sound at once, or either alone.
+
+A model that meets each canvas only once learns what drawings and sounds have in common, not which
+canvases there are; and processes beside the training can weave them (`--workers`).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from .captions import picture_caption, sound_caption
+from .loop import half_precision
+from .unet import clip_weights, concept_shares
+
+ALONE = 1 / 3  # of all batches
+
+
+class Batch(NamedTuple):
+    """What the picture model and the sound model are shown, (N, 128, 512) uint8, with captions.
+
+    If `woven`, both are shown the same canvases.
+    """
+
+    pictures: np.ndarray  # tensors, once they come from `batches`
+    sounds: np.ndarray
+    picture_captions: list[str]
+    sound_captions: list[str]
+    woven: bool
+
+
+class Loom(IterableDataset):
+    """Batches without end. What is woven comes from `ground`, never an `excluded` (concept, class).
+
+    Drawings and clips alone are of all the training material: `drawn` and `played` are its rows.
+    """
+
+    def __init__(
+        self, ground, records, clips, *, drawn, played, size, excluded=frozenset(), seed=0
+    ):
+        self.ground, self.clips, self.size = ground, clips, size
+        self.excluded, self.seed, self.played = excluded, seed, played
+        shares = concept_shares(records)
+        self.rows: dict[str, list[int]] = {}
+        for row in drawn:
+            if shares[records[row]["concept"]] > 0:
+                self.rows.setdefault(records[row]["concept"], []).append(row)
+        weights = np.array([shares[concept] for concept in self.rows])
+        self.concept_weights = weights / weights.sum()
+        self.clip_weights = clip_weights(clips, played)
+
+    def __iter__(self):
+        worker = get_worker_info()
+        rng = np.random.default_rng((self.seed, worker.id if worker else 0))
+        while True:
+            yield self.alone(rng) if rng.random() < ALONE else self.together(rng)
+
+    def together(self, rng) -> Batch:
+        made = [self.ground.pair(rng, self.excluded) for _ in range(self.size)]
+        canvases, concepts, _, clips = zip(*made, strict=True)
+        both = as_bytes(canvases)
+        return Batch(both, both, *self.captions(rng, concepts, clips), woven=True)
+
+    def alone(self, rng) -> Batch:
+        concepts = rng.choice(list(self.rows), self.size, p=self.concept_weights)
+        clips = rng.choice(self.played, self.size, p=self.clip_weights)
+        pictures = [self.ground.drawing(rng, c, self.rows[c]) for c in concepts]
+        sounds = [self.ground.played(rng, clip) for clip in clips]
+        told = self.captions(rng, concepts, clips)
+        return Batch(as_bytes(pictures), as_bytes(sounds), *told, woven=False)
+
+    def captions(self, rng, concepts, clips):
+        seen = [picture_caption(rng, concept, row=rng.random() < 0.5) for concept in concepts]
+        return seen, [sound_caption(rng, self.clips[clip]) for clip in clips]
+
+
+def as_bytes(canvases) -> np.ndarray:
+    return (np.stack(canvases).clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def batches(loom, workers=0):
+    """The loom's batches, woven by so many processes beside this one, or between its steps."""
+    return iter(DataLoader(loom, batch_size=None, num_workers=workers))
+
+
+@torch.no_grad()
+def latents_of(vae, canvases, device):
+    """Tensor (N, 128, 512) uint8 → latents (N, 4, 16, 64)."""
+    pictures = canvases.to(device)[:, None].float() / 255
+    with half_precision(device):
+        return vae.encode(pictures).float()
