@@ -194,6 +194,9 @@ def test_both_models_learn_from_canvases_of_one_kind(monkeypatch, tmp_path):
     assert np.abs(drawn - played).mean() < 0.1 * drawn.mean()
 
 
+DRAWINGS = {"cat": [0, 1], "dog": [2, 3], "owl": [4]}
+
+
 @pytest.fixture
 def material():
     """(ground, records of the drawings, records of the clips): a concept's drawings are of one
@@ -213,7 +216,7 @@ def material():
 
 def test_the_loom_weaves_every_pair_but_those_excluded(material):
     ground, records, sounds = material
-    ways = {"drawn": range(5), "played": range(3), "size": 8}
+    ways = {"drawings": DRAWINGS, "played": range(3), "size": 8}
     loom = Loom(ground, records, sounds, **ways, excluded={("cat", "wind")})
     made = [batch for batch, _ in zip(batches(loom), range(60), strict=False)]
     woven = [batch for batch in made if batch.woven]
@@ -233,7 +236,7 @@ def test_the_loom_begins_alike_for_one_seed_and_unlike_for_another(material):
     ground, records, sounds = material
 
     def first(seed):
-        loom = Loom(ground, records, sounds, drawn=range(5), played=range(3), size=2, seed=seed)
+        loom = Loom(ground, records, sounds, drawings=DRAWINGS, played=range(3), size=2, seed=seed)
         return next(batches(loom)).pictures
 
     assert torch.equal(first(1), first(1)) and not torch.equal(first(1), first(2))
@@ -241,7 +244,7 @@ def test_the_loom_begins_alike_for_one_seed_and_unlike_for_another(material):
 
 def test_every_worker_of_the_loom_weaves_something_else(material):
     ground, records, sounds = material
-    loom = Loom(ground, records, sounds, drawn=range(5), played=range(3), size=2)
+    loom = Loom(ground, records, sounds, drawings=DRAWINGS, played=range(3), size=2)
     woven = [batch.pictures for batch, _ in zip(batches(loom, workers=2), range(6), strict=False)]
     assert not any(torch.equal(a, b) for k, a in enumerate(woven) for b in woven[:k])
 

@@ -82,13 +82,13 @@ class Ground:
         return fill_with_sound(rng, vary(rng, mel) if vary else mel)
 
     def pair(self, rng, excluded=frozenset()):
-        """(canvas, concept, class, clip): any drawings woven with any clip but the excluded."""
+        """(canvas, concept, clip): any drawings woven with any clip but the excluded."""
         while True:
             concept, kind = rng.choice(list(self.drawings)), rng.choice(list(self.clips))
             if (concept, kind) not in excluded:
                 clip = int(rng.choice(self.clips[kind]))
                 canvas = self.weave(rng, self.drawing(rng, concept), self.played(rng, clip))
-                return canvas, concept, kind, clip
+                return canvas, concept, clip
 
     @staticmethod
     def weave(rng, drawing, sound) -> np.ndarray:

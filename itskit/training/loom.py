@@ -33,19 +33,17 @@ class Batch(NamedTuple):
 class Loom(IterableDataset):
     """Batches without end. What is woven comes from `ground`, never an `excluded` (concept, class).
 
-    Drawings and clips alone are of all the training material: `drawn` and `played` are its rows.
+    Drawings and clips alone are of all the training material: `drawings` are the rows of each
+    concept, `played` those of the clips.
     """
 
     def __init__(
-        self, ground, records, clips, *, drawn, played, size, excluded=frozenset(), seed=0
+        self, ground, records, clips, *, drawings, played, size, excluded=frozenset(), seed=0
     ):
         self.ground, self.clips, self.size = ground, clips, size
         self.excluded, self.seed, self.played = excluded, seed, played
         shares = concept_shares(records)
-        self.rows: dict[str, list[int]] = {}
-        for row in drawn:
-            if shares[records[row]["concept"]] > 0:
-                self.rows.setdefault(records[row]["concept"], []).append(row)
+        self.rows = {concept: rows for concept, rows in drawings.items() if shares[concept] > 0}
         weights = np.array([shares[concept] for concept in self.rows])
         self.concept_weights = weights / weights.sum()
         self.clip_weights = clip_weights(clips, played)
@@ -58,7 +56,7 @@ class Loom(IterableDataset):
 
     def together(self, rng) -> Batch:
         made = [self.ground.pair(rng, self.excluded) for _ in range(self.size)]
-        canvases, concepts, _, clips = zip(*made, strict=True)
+        canvases, concepts, clips = zip(*made, strict=True)
         both = as_bytes(canvases)
         return Batch(both, both, *self.captions(rng, concepts, clips), woven=True)
 

@@ -262,8 +262,9 @@ def _loom(args):
     ground = _ground(images, records, mels, sounds, json.loads(file.read_text()))
     asked = frozenset((concept, kind) for concept, kind, _ in PAIRS + VALIDATION_PAIRS)
     return Loom(
-        ground, records, sounds, drawn=rows_in(records, "train"), played=rows_in(sounds, "train"),
-        size=max(1, (args.batch or 32) // 4), excluded=asked, seed=args.seed,
+        ground, records, sounds, drawings=grouped(rows_in(records, "train"), records, "concept"),
+        played=rows_in(sounds, "train"), size=max(1, (args.batch or 32) // 4), excluded=asked,
+        seed=args.seed,
     )  # fmt: skip
 
 
