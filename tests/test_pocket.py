@@ -131,7 +131,7 @@ def test_noise_is_derived_from_the_predicted_v(pair):
     a = pair.sound.alpha_bar[400]
     eps = pair.sound.predict_noise(x, 400, text)
     clean = (x - (1 - a).sqrt() * eps) / a.sqrt()
-    net = pocket._network(pocket.text_unet(), FOLDER, "sound_unet.safetensors")
+    net = pocket._network(pocket.UNETS["sound"](), FOLDER, "sound_unet.safetensors")
     v = pocket.predict_v(net, x, torch.full((2,), 400), text)
     assert torch.allclose(a.sqrt() * eps - (1 - a).sqrt() * clean, v, atol=1e-4)
 

@@ -11,7 +11,13 @@ import soundfile
 import torch
 
 import itskit
-from itskit.models.pocket.networks import Autoencoder, predict_v, text_unet
+from itskit.models.pocket.networks import (
+    Autoencoder,
+    PictureUNet,
+    layout_loss,
+    predict_v,
+    text_unet,
+)
 from itskit.schedule import stable_diffusion_alpha_bar
 from itskit.training import bank, canvas, captions, data, loop, scorers, unet, vae
 from itskit.training.__main__ import main
@@ -81,6 +87,7 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path):
     moved = {k for k in first if not torch.equal(first[k], sharper[k])}
     assert moved and all(k.startswith("decoder.") for k in moved)
     main(["curate", *args])
+    main(["draw", *args, "--steps", "4", "--batch", "4"])
     before = bank.load_bank(work / "image_unet.safetensors")
     main(["together", *args, "--steps", "4", "--batch", "4"])
     after = bank.load_bank(work / "image_unet.safetensors")
@@ -271,6 +278,43 @@ def test_clips_are_played_by_class_and_recordings_before_synthesis():
     assert weights[:6].sum() / weights[6:].sum() == pytest.approx(share)
 
 
+def test_the_layout_learns_the_mean_of_what_a_sentence_was_seen_with():
+    torch.manual_seed(0)
+    net = PictureUNet(hidden=16, block_out_channels=(32, 32, 32))
+    words, rows = torch.randn(2, 24, 384), torch.randn(2, 4, 16, 48)
+    squares = rows.view(2, 4, 16, 3, 16)
+    by_hand = sum((squares[:, :, :, k] - net.usual(words[:, 0])).square().mean() for k in range(3))
+    found = layout_loss(net, rows, words).item()
+    assert found == pytest.approx(by_hand.item() / 3, rel=1e-5)
+    optimiser = torch.optim.Adam(net.layout.parameters(), 0.01)
+    for _ in range(200):
+        optimiser.zero_grad()
+        layout_loss(net, rows, words).backward()
+        optimiser.step()
+    assert torch.allclose(net.usual(words[:, 0]), squares.mean(3), atol=0.05)
+
+
+def test_a_plain_unet_becomes_one_that_does_not_look_at_its_layout_yet():
+    torch.manual_seed(0)
+    plain, net = text_unet((32, 32, 32)), PictureUNet(hidden=16, block_out_channels=(32, 32, 32))
+    net.load_state_dict(plain.state_dict())
+    latent, words, t = torch.randn(2, 4, 16, 32), torch.randn(2, 24, 384), torch.tensor([100, 800])
+    torch.testing.assert_close(*(predict_v(n, latent, t, words, tile=16) for n in (plain, net)))
+    assert not net.usual(words[:, 0]).any()
+    again = PictureUNet(hidden=16, block_out_channels=(32, 32, 32))
+    again.load_state_dict(net.state_dict())  # its own weights it takes as they are
+    torch.testing.assert_close(again.state_dict(), net.state_dict())
+
+
+def test_denoising_does_not_teach_the_layout():
+    net = PictureUNet(hidden=16, block_out_channels=(32, 32, 32))
+    torch.nn.init.ones_(net.layout[2].bias)
+    latent, words = torch.randn(1, 4, 16, 32), torch.randn(1, 24, 384)
+    predict_v(net, latent, torch.tensor([500]), words, tile=16).square().mean().backward()
+    assert all(p.grad is None for p in net.layout.parameters())
+    assert net.unet.conv_in.weight.grad[:, 4:].abs().sum() > 0  # but it is looked at
+
+
 def test_likelihoods_are_a_softmax_of_cosines_at_the_scorers_temperature():
     class Net(torch.nn.Identity):
         log_temperature = torch.tensor(7.0).log()
@@ -337,16 +381,43 @@ def test_woven_batches_teach_the_sum_and_others_each_model_alone():
         torch.manual_seed(0)
         calls = [lambda x, t, e: torch.zeros_like(x)] * 2
         texts = lambda some: torch.zeros(len(some), 24, 8)  # noqa: E731
-        return unet.together_loss_function(calls, encode, iter([batch]), texts)(0, 0.0)
+        aside = lambda latents, words: torch.tensor(0.5)  # noqa: E731
+        return unet.together_loss_function(calls, encode, iter([batch]), texts, aside)(0, 0.0)
 
     total, parts = loss(Batch(canvases, canvases, ["a"] * 2, ["b"] * 2, woven=True))
     assert len(shown) == 1 and parts.keys() == {"composed", "image", "sound"}
-    assert float(total) == pytest.approx(2 * float(parts["composed"]))
+    assert float(total) == pytest.approx(0.5 + 2 * float(parts["composed"]))
     assert len(set(map(float, parts.values()))) == 1
     other = canvases // 2
     total, parts = loss(Batch(canvases, other, ["a"] * 2, ["b"] * 2, woven=False))
     assert not parts and torch.equal(shown[1], canvases) and torch.equal(shown[2], other)
-    assert 0.1 < float(total) < 4  # two losses of latents and noise of unit size
+    assert 0.6 < float(total) < 4.5  # two losses of latents and noise of unit size
+
+
+def test_drawings_are_taught_square_by_square_each_with_its_rows_caption():
+    rows = torch.arange(1.0, 4).view(3, 1, 1, 1).expand(3, 4, 16, 64)
+    canvases = torch.zeros(3, 128, 512)
+    batch = Batch(canvases, canvases, ["1", "2", "3"], [""] * 3, woven=False)
+    shown = []
+
+    def aside(latents, words):
+        shown.append((latents, words))
+        return torch.tensor(0.25)
+
+    texts = lambda some: torch.tensor([float(x or 0) for x in some]).view(-1, 1, 1)  # noqa: E731
+    loss_of = unet.drawing_loss_function(
+        lambda x, t, e: torch.zeros_like(x), lambda _: rows, iter([batch] * 40), texts, aside
+    )
+    losses = [float(loss_of(step, 0.0)[0]) for step in range(40)]
+    told = 0
+    for latents, words in shown:
+        assert latents.shape == (12, 4, 16, 16)
+        assert sorted(latents[:, 0, 0, 0].tolist()) == 4 * [1.0] + 4 * [2.0] + 4 * [3.0]
+        kept = words[:, 0, 0] > 0  # the others' captions were dropped
+        assert torch.equal(words[kept, 0, 0], latents[kept, 0, 0, 0])
+        told += int(kept.sum())
+    assert told / (40 * 12) == pytest.approx(1 - unet.DROPOUT, abs=0.05)  # 3 errors
+    assert min(losses) > 0.25 + 0.5  # of models that predict nothing: about 1 + the rows' squares
 
 
 def test_late_draws_the_noisier_timesteps_more_often():

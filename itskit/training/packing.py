@@ -44,6 +44,8 @@ def pack(args):
 def _training(file) -> str:
     """How a network was trained, in words: the last lines of its logs."""
     logs = {"": file.with_suffix(".log")}
+    if file.stem == "image_unet":
+        logs["typical drawings "] = file.with_name("draw.log")
     if file.stem.endswith("_unet"):
         logs["together "] = file.with_name("together.log")
     if file.stem == "vae":

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ..models.pocket import TILE
-from ..models.pocket.networks import Autoencoder, Scorer, predict_v, text_unet
+from ..models.pocket.networks import UNETS, Autoencoder, Scorer, layout_loss, predict_v
 from ..models.pocket.text import TextEncoder
 from ..models.pocket.weights import FOLDER
 from ..models.pocket.weights import load_weights as read_weights
@@ -207,15 +207,21 @@ def sound(args):
 
 def _train_unet(args, name):
     torch.manual_seed(args.seed)
-    net, out = text_unet(), args.work / f"{name}_unet.safetensors"
+    net, out = UNETS[name](), args.work / f"{name}_unet.safetensors"
     if args.from_shipped:
         net.load_state_dict(read_weights(FOLDER, out.name))
     net = net.to(args.device)
     loss = unet_training.loss_function(
         _call(net, args), source(args, name), text_bank(args.device), **CROPS[name],
-        columns=16 * (args.batch or 32), device=args.device, seed=args.seed,
+        columns=16 * (args.batch or 32), aside=_aside(net, name), device=args.device,
+        seed=args.seed,
     )  # fmt: skip
     train(net, loss, out, budget=budget(args), peak=args.learning_rate or 8e-4, seed=args.seed)
+
+
+def _aside(net, name):
+    """(latents, prompt_embeds) → what a picture U-Net learns beside denoising."""
+    return partial(layout_loss, net) if name == "image" else None
 
 
 def _call(net, args, tile=None):
@@ -235,14 +241,14 @@ def together(args):
     The pairs that `evaluate` asks for are not among them.
     """
     names = ("image", "sound")
-    nets = {name: _trained(text_unet(), f"{name}_unet", args).train() for name in names}
+    nets = {name: _trained(UNETS[name](), f"{name}_unet", args).train() for name in names}
     both = torch.nn.ModuleDict(nets).to(args.device)
     coder = _trained(Autoencoder(), "vae", args).to(args.device)
     weaving = batches(_loom(args), args.workers)
     calls = [_call(nets["image"], args, TILE), _call(nets["sound"], args)]
     loss = unet_training.together_loss_function(
         calls, partial(latents_of, coder, device=args.device), weaving, text_bank(args.device),
-        device=args.device, seed=args.seed,
+        _aside(nets["image"], "image"), device=args.device, seed=args.seed,
     )  # fmt: skip
     out, peak = args.work / "together.safetensors", args.learning_rate or 2e-4
     state = train(both, loss, out, budget=budget(args), peak=peak, seed=args.seed)
@@ -251,6 +257,21 @@ def together(args):
         save_file(
             {k: v.contiguous() for k, v in mine.items()}, args.work / f"{name}_unet.safetensors"
         )
+
+
+def draw(args):
+    """The picture U-Net further, alone, on canvases woven afresh: mostly the typical drawings."""
+    out = args.work / "image_unet.safetensors"
+    net = _trained(UNETS["image"](), out.stem, args).train().to(args.device)
+    coder = _trained(Autoencoder(), "vae", args).to(args.device)
+    loss = unet_training.drawing_loss_function(
+        _call(net, args), partial(latents_of, coder, device=args.device),
+        batches(_loom(args), args.workers), text_bank(args.device), _aside(net, "image"),
+        device=args.device, seed=args.seed,
+    )  # fmt: skip
+    run, peak = args.work / "draw.safetensors", args.learning_rate or 6e-4
+    state = train(net, loss, run, budget=budget(args), peak=peak, seed=args.seed)
+    save_file({k: v.contiguous() for k, v in state.items()}, out)
 
 
 def _loom(args):

@@ -126,11 +126,12 @@ def together_loss(calls, latents, texts, empty, alpha_bar):
 
 
 def loss_function(
-    unet_call, source, texts, *, narrow=16, wide=0.75, columns=512, device="cpu", seed=0
+    unet_call, source, texts, *, narrow=16, wide=0.75, columns=512, aside=None, device="cpu", seed=0
 ):
     """One step on narrow crops, or, more and more often up to a share of `wide`, whole canvases.
 
     `columns` is how many latent columns a batch holds in all, so that the work stays the same.
+    `aside` (latents, prompt_embeds) → what else is to be learned of them, `layout_loss`.
     """
     rng = np.random.default_rng(seed)
     alpha_bar = stable_diffusion_alpha_bar().to(device)
@@ -138,30 +139,50 @@ def loss_function(
     def loss_of(step, progress):
         width = 64 if rng.random() < wide * (1 + 2 * progress) / 3 else narrow
         latents, captions, _ = source.batch(rng, max(1, columns // width), width)
-        words = texts(dropped(rng, captions)).to(device)  # (B, 24, 384)
-        return v_loss(unet_call, latents.to(device), words, alpha_bar), {}
+        words, latents = texts(dropped(rng, captions)).to(device), latents.to(device)
+        loss = v_loss(unet_call, latents, words, alpha_bar)
+        return (loss + aside(latents, words) if aside else loss), {}
 
     return loss_of
 
 
-def together_loss_function(calls, encode, batches, texts, *, device="cpu", seed=0):
+def drawing_loss_function(call, encode, batches, texts, aside, *, device="cpu", seed=0):
+    """Each step the picture model alone, on the squares of the next of `batches`, woven or not."""
+    rng = np.random.default_rng(seed)
+    alpha_bar = stable_diffusion_alpha_bar().to(device)
+
+    def loss_of(step, progress):
+        batch = next(batches)
+        rows = encode(batch.pictures)  # (N, 4, 16, 64)
+        latents = torch.cat(rows.split(rows.shape[2], 3))  # (4N, 4, 16, 16)
+        captions = batch.picture_captions * (len(latents) // len(rows))
+        words = texts(dropped(rng, captions)).to(device)
+        beside = aside(latents, words)
+        loss = v_loss(call, latents, words, alpha_bar, late=0.7) + beside
+        return loss, {"aside": beside.detach()}
+
+    return loss_of
+
+
+def together_loss_function(calls, encode, batches, texts, aside, *, device="cpu", seed=0):
     """Each step on the next of `batches` (`loom.Batch`): on canvases that are both, or as each
-    model alone knows them."""
+    model alone knows them. `aside` (latents, prompt_embeds) → what else pictures teach."""
     rng = np.random.default_rng(seed)
     alpha_bar = stable_diffusion_alpha_bar().to(device)
     empty = texts([""]).to(device)
 
     def loss_of(step, progress):
         batch = next(batches)
+        latents = encode(batch.pictures)
         captions = (batch.picture_captions, batch.sound_captions)
         words = [texts(dropped(rng, some)).to(device) for some in captions]
+        beside = aside(latents, words[0])
         if batch.woven:
-            latents = encode(batch.pictures)
             composed, *alone = together_loss(calls, latents, words, empty, alpha_bar)
             parts = dict(zip(("composed", "image", "sound"), (composed, *alone), strict=True))
-            return composed + sum(alone) / 2, {k: v.detach() for k, v in parts.items()}
-        given = zip(calls, (batch.pictures, batch.sounds), words, strict=True)
-        return sum(v_loss(c, encode(x), w, alpha_bar, late=0.7) for c, x, w in given), {}
+            return composed + sum(alone) / 2 + beside, {k: v.detach() for k, v in parts.items()}
+        given = zip(calls, (latents, encode(batch.sounds)), words, strict=True)
+        return sum(v_loss(c, x, w, alpha_bar, late=0.7) for c, x, w in given) + beside, {}
 
     return loss_of
 

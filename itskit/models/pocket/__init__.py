@@ -16,7 +16,7 @@ from ...modality import Modality, Pair, Picture, Sound
 from ...schedule import stable_diffusion_alpha_bar
 from ...spectrogram import POCKET_MEL, mel_picture
 from ..presets import PAPER
-from .networks import Autoencoder, Scorer, predict_v, text_unet
+from .networks import UNETS, Autoencoder, Scorer, predict_v
 from .text import TextEncoder
 from .weights import FOLDER, load_weights, weights_hash
 
@@ -54,7 +54,7 @@ def load(folder=FOLDER, name="pocket") -> Pair:
         return text([prompt])  # (1, 24, 384)
 
     def modality(name, render, analyse, tile=None):
-        unet = _network(text_unet(), folder, f"{name}_unet.safetensors")
+        unet = _network(UNETS[name](), folder, f"{name}_unet.safetensors")
         return Modality(
             name=name,
             encode_prompt=encode_prompt,
