@@ -9,6 +9,7 @@ from hashlib import sha256
 from importlib.metadata import version
 
 import numpy as np
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
@@ -100,7 +101,7 @@ def compose(
         latent, first_step = _begin_from(init, pair, noise, timesteps, settings["strength"])
     recipe = {
         "itskit": __version__,
-        "torch": version("torch"),
+        "torch": str(torch.__version__),  # names the build, too: 2.13.0+cu130
         "diffusers": version("diffusers"),
         "pair": pair.name,
         "weights_hash": pair.weights_hash,
