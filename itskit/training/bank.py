@@ -14,6 +14,7 @@ from .loop import half_precision
 # 0.3, are both named rightly by the scorers in 47% of 120 canvases; with 0.5 and 0.15 in 25%.
 HOLD, TRACE = (0.5, 0.85), (0.2, 0.45)
 TYPICAL = 0.9  # of the rows of drawings show the most typical ones only (`curate`)
+TYPICAL_CLIPS = 0.7  # of the clips: what they differ in is less than what drawings do
 
 
 @torch.no_grad()
@@ -49,13 +50,15 @@ class Ground:
 
     Guidance adds what each prompt changes. The sum is a canvas that fits both prompts where both
     models have learned from canvases of one kind, and drawn the words of the other at random.
-    `drawings` and `clips` are the rows of each concept and class; `typical` are the rows of some
-    concepts that are shown more often, with whether to mirror them.
+    `drawings` and `clips` are the rows of each concept and class; `typical` are those that are
+    shown more often, drawings with whether to mirror them: {"drawings": …, "clips": …}.
     """
 
     def __init__(self, images, drawings, mels, clips, typical=None):
         self.images, self.mels, self.drawings, self.clips = images, mels, drawings, clips
-        self.typical: dict[str, list[tuple[int, bool]]] = typical or {}
+        typical = typical or {"drawings": {}, "clips": {}}
+        self.typical: dict[str, list[tuple[int, bool]]] = typical["drawings"]
+        self.typical_clips: dict[str, list[int]] = typical["clips"]
 
     def drawing(self, rng, concept=None, rows=None) -> np.ndarray:
         """A concept's drawings, by default any core one's, four in a row (128, 512)."""
@@ -74,8 +77,12 @@ class Ground:
 
     def sound(self, rng) -> np.ndarray:
         """A clip of any class on a canvas (128, 512)."""
-        some = self.clips[rng.choice(list(self.clips))]
-        return self.played(rng, some[rng.integers(len(some))])
+        return self.played(rng, self.clip(rng, rng.choice(list(self.clips))))
+
+    def clip(self, rng, kind) -> int:
+        """The row of one of a class's clips."""
+        typical = kind in self.typical_clips and rng.random() < TYPICAL_CLIPS
+        return int(rng.choice(self.typical_clips[kind] if typical else self.clips[kind]))
 
     def played(self, rng, k, vary=None) -> np.ndarray:
         mel = self.mels[k][rng.integers(len(self.mels[k]))]
@@ -86,7 +93,7 @@ class Ground:
         while True:
             concept, kind = rng.choice(list(self.drawings)), rng.choice(list(self.clips))
             if (concept, kind) not in excluded:
-                clip = int(rng.choice(self.clips[kind]))
+                clip = self.clip(rng, kind)
                 canvas = self.weave(rng, self.drawing(rng, concept), self.played(rng, clip))
                 return canvas, concept, clip
 

@@ -107,3 +107,9 @@ def typical(rows, images, records, likelihood) -> list[tuple[int, bool]]:
     named = [row for row in good if likelihood(row) > -1.5]
     good = named if len(named) >= 8 else good
     return [(good[k], mirrored) for k, mirrored in alike([images[row] for row in good])]
+
+
+def heard_through(rows, likelihood, each=16) -> list[int]:
+    """The `each` of a class's rows with the highest `likelihood(row)`: what is still heard when
+    somebody draws on it."""
+    return sorted(rows, key=likelihood, reverse=True)[:each]

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from tqdm import tqdm
 
 from ..models.pocket import TILE
 from ..models.pocket.networks import UNETS, Autoencoder, Scorer, layout_loss, predict_v
@@ -16,8 +17,8 @@ from . import bank as banks
 from . import scorers as scorer_training
 from . import unet as unet_training
 from . import vae as vae_training
-from .captions import CORE, CORE_SOUNDS, picture_caption
-from .curate import centred, typical
+from .captions import CORE, CORE_SOUNDS, picture_caption, sound_caption
+from .curate import centred, heard_through, typical
 from .data import RATES, all_mel_pictures, read_pictures, read_sounds
 from .loom import Loom, batches, latents_of
 from .loop import Budget, half_precision, load_weights, train
@@ -137,8 +138,31 @@ def curate(args):
         return float(named(latent)[0, labels.index(records[row]["concept"])])
 
     chosen = {c: typical(some, images, records, likelihood) for c, some in rows.items()}
-    (args.work / "typical.json").write_text(json.dumps(chosen))
+    heard = _typical_clips(args, net, texts, images, records)
+    (args.work / "typical.json").write_text(json.dumps({"drawings": chosen, "clips": heard}))
     print(f"{sum(map(len, chosen.values()))} drawings of {len(chosen)} concepts")
+    print(f"{sum(map(len, heard.values()))} clips of {len(heard)} classes")
+
+
+def _typical_clips(args, net, texts, images, records):
+    """{class: the rows of its clips that a scorer names the most surely through a drawing}."""
+    mels, sounds = prepared_sounds(args)
+    ground = _ground(images, records, mels, sounds)
+    rng = np.random.default_rng(args.seed)
+    captions = {
+        kind: [sound_caption(rng, sounds[rng.choice(rows)]) for _ in range(8)]
+        for kind, rows in ground.clips.items()
+    }
+    scorer = _trained(Scorer(), "sound_scorer", args)
+    named, labels = scorer_training.likelihoods(scorer, texts, captions), list(captions)
+
+    @torch.no_grad()
+    def likelihood(row):
+        some = [ground.weave(rng, ground.drawing(rng), ground.played(rng, row)) for _ in range(6)]
+        latents = net.encode(torch.from_numpy(np.stack(some)[:, None]).float())
+        return float(named(latents)[:, labels.index(sounds[row]["class"])].mean())
+
+    return {kind: heard_through(rows, likelihood) for kind, rows in tqdm(ground.clips.items())}
 
 
 def _ground(images, records, mels, sounds, typical=None):
@@ -213,15 +237,10 @@ def _train_unet(args, name):
     net = net.to(args.device)
     loss = unet_training.loss_function(
         _call(net, args), source(args, name), text_bank(args.device), **CROPS[name],
-        columns=16 * (args.batch or 32), aside=_aside(net, name), device=args.device,
+        columns=16 * (args.batch or 32), aside=partial(layout_loss, net), device=args.device,
         seed=args.seed,
     )  # fmt: skip
     train(net, loss, out, budget=budget(args), peak=args.learning_rate or 8e-4, seed=args.seed)
-
-
-def _aside(net, name):
-    """(latents, prompt_embeds) → what a picture U-Net learns beside denoising."""
-    return partial(layout_loss, net) if name == "image" else None
 
 
 def _call(net, args, tile=None):
@@ -244,11 +263,10 @@ def together(args):
     nets = {name: _trained(UNETS[name](), f"{name}_unet", args).train() for name in names}
     both = torch.nn.ModuleDict(nets).to(args.device)
     coder = _trained(Autoencoder(), "vae", args).to(args.device)
-    weaving = batches(_loom(args), args.workers)
     calls = [_call(nets["image"], args, TILE), _call(nets["sound"], args)]
     loss = unet_training.together_loss_function(
-        calls, partial(latents_of, coder, device=args.device), weaving, text_bank(args.device),
-        _aside(nets["image"], "image"), device=args.device, seed=args.seed,
+        calls, partial(latents_of, coder, device=args.device), _woven(args), text_bank(args.device),
+        [partial(layout_loss, nets[name]) for name in names], device=args.device, seed=args.seed,
     )  # fmt: skip
     out, peak = args.work / "together.safetensors", args.learning_rate or 2e-4
     state = train(both, loss, out, budget=budget(args), peak=peak, seed=args.seed)
@@ -261,17 +279,30 @@ def together(args):
 
 def draw(args):
     """The picture U-Net further, alone, on canvases woven afresh: mostly the typical drawings."""
-    out = args.work / "image_unet.safetensors"
-    net = _trained(UNETS["image"](), out.stem, args).train().to(args.device)
+    _train_alone(args, "image", ((b.pictures, b.picture_captions) for b in _woven(args)), TILE)
+
+
+def play(args):
+    """The sound U-Net further, alone, on canvases woven afresh: mostly the typical clips."""
+    _train_alone(args, "sound", ((b.sounds, b.sound_captions) for b in _woven(args)))
+
+
+def _train_alone(args, name, canvases, tile=64):
+    out = args.work / f"{name}_unet.safetensors"
+    net = _trained(UNETS[name](), out.stem, args).train().to(args.device)
     coder = _trained(Autoencoder(), "vae", args).to(args.device)
-    loss = unet_training.drawing_loss_function(
-        _call(net, args), partial(latents_of, coder, device=args.device),
-        batches(_loom(args), args.workers), text_bank(args.device), _aside(net, "image"),
-        device=args.device, seed=args.seed,
+    loss = unet_training.alone_loss_function(
+        _call(net, args), partial(latents_of, coder, device=args.device), canvases,
+        text_bank(args.device), partial(layout_loss, net), columns=tile, device=args.device,
+        seed=args.seed,
     )  # fmt: skip
-    run, peak = args.work / "draw.safetensors", args.learning_rate or 6e-4
+    run, peak = args.work / f"{name}_alone.safetensors", args.learning_rate or 6e-4
     state = train(net, loss, run, budget=budget(args), peak=peak, seed=args.seed)
     save_file({k: v.contiguous() for k, v in state.items()}, out)
+
+
+def _woven(args):
+    return batches(_loom(args), args.workers)
 
 
 def _loom(args):

@@ -146,16 +146,18 @@ def loss_function(
     return loss_of
 
 
-def drawing_loss_function(call, encode, batches, texts, aside, *, device="cpu", seed=0):
-    """Each step the picture model alone, on the squares of the next of `batches`, woven or not."""
+def alone_loss_function(call, encode, canvases, texts, aside, *, columns=64, device="cpu", seed=0):
+    """Each step one model alone, on the next of `canvases`: (N, 128, 512) and their captions.
+
+    It is shown them in parts of so many latent `columns`, each with its own noise.
+    """
     rng = np.random.default_rng(seed)
     alpha_bar = stable_diffusion_alpha_bar().to(device)
 
     def loss_of(step, progress):
-        batch = next(batches)
-        rows = encode(batch.pictures)  # (N, 4, 16, 64)
-        latents = torch.cat(rows.split(rows.shape[2], 3))  # (4N, 4, 16, 16)
-        captions = batch.picture_captions * (len(latents) // len(rows))
+        pixels, captions = next(canvases)
+        parts = encode(pixels).split(columns, 3)  # each (N, 4, 16, columns)
+        latents, captions = torch.cat(parts), captions * len(parts)
         words = texts(dropped(rng, captions)).to(device)
         beside = aside(latents, words)
         loss = v_loss(call, latents, words, alpha_bar, late=0.7) + beside
@@ -164,24 +166,25 @@ def drawing_loss_function(call, encode, batches, texts, aside, *, device="cpu", 
     return loss_of
 
 
-def together_loss_function(calls, encode, batches, texts, aside, *, device="cpu", seed=0):
+def together_loss_function(calls, encode, batches, texts, asides, *, device="cpu", seed=0):
     """Each step on the next of `batches` (`loom.Batch`): on canvases that are both, or as each
-    model alone knows them. `aside` (latents, prompt_embeds) → what else pictures teach."""
+    model alone knows them. `asides`, (latents, prompt_embeds) → what else each learns of them."""
     rng = np.random.default_rng(seed)
     alpha_bar = stable_diffusion_alpha_bar().to(device)
     empty = texts([""]).to(device)
 
     def loss_of(step, progress):
         batch = next(batches)
-        latents = encode(batch.pictures)
+        pictures = encode(batch.pictures)
+        latents = (pictures, pictures if batch.woven else encode(batch.sounds))
         captions = (batch.picture_captions, batch.sound_captions)
         words = [texts(dropped(rng, some)).to(device) for some in captions]
-        beside = aside(latents, words[0])
+        beside = sum(learn(x, w) for learn, x, w in zip(asides, latents, words, strict=True))
         if batch.woven:
-            composed, *alone = together_loss(calls, latents, words, empty, alpha_bar)
+            composed, *alone = together_loss(calls, pictures, words, empty, alpha_bar)
             parts = dict(zip(("composed", "image", "sound"), (composed, *alone), strict=True))
             return composed + sum(alone) / 2 + beside, {k: v.detach() for k, v in parts.items()}
-        given = zip(calls, (latents, encode(batch.sounds)), words, strict=True)
+        given = zip(calls, latents, words, strict=True)
         return sum(v_loss(c, x, w, alpha_bar, late=0.7) for c, x, w in given) + beside, {}
 
     return loss_of

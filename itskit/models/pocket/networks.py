@@ -3,6 +3,8 @@
 Shapes: B batch, C = 4 latent channels, (H, W) picture rows and columns, (h, w) = (H/8, W/8).
 """
 
+from functools import partial
+
 import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
@@ -112,19 +114,23 @@ def text_unet(
     )
 
 
-class PictureUNet(nn.Module):
-    """A `text_unet` that is told where the strokes of its prompt usually lie.
+class LayoutUNet(nn.Module):
+    """A `text_unet` that is told what lies where as a rule where its prompt is told.
 
-    `layout` answers to a sentence with the mean of all squares of latents that were seen with it,
-    and the U-Net sees that mean as four more channels of its input. What a prompt says about what
-    is where is most of what there is to know in the first steps of a run, and a small U-Net, whose
-    convolutions are the same everywhere, is slow to learn it by itself. `layout_loss` teaches it.
+    `layout` answers to a sentence with the mean of all latents that were seen with it, so many
+    columns wide (a square for pictures; one column, the mean spectrum, for sounds), and the U-Net
+    sees that mean as four more channels of its input. What a prompt says about what is where is
+    most of what there is to know in the first steps of a run, and a small U-Net, whose convolutions
+    are the same everywhere, is slow to learn it by itself. `layout_loss` teaches it.
     """
 
-    def __init__(self, hidden=256, **options):
+    def __init__(self, columns, hidden=256, **options):
         super().__init__()
+        self.columns = columns
         self.layout = nn.Sequential(
-            nn.Linear(TEXT_WIDTH, hidden), nn.SiLU(), nn.Linear(hidden, LATENT_CHANNELS * 16 * 16)
+            nn.Linear(TEXT_WIDTH, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, LATENT_CHANNELS * 16 * columns),
         )
         nn.init.zeros_(self.layout[2].weight)  # nothing is usual before it is learned
         nn.init.zeros_(self.layout[2].bias)
@@ -132,17 +138,19 @@ class PictureUNet(nn.Module):
         self.register_load_state_dict_pre_hook(_widen)
 
     def usual(self, sentence):
-        """(N, 384) → (N, 4, 16, 16)."""
-        return self.layout(sentence).view(-1, LATENT_CHANNELS, 16, 16)
+        """(N, 384) → (N, 4, 16, columns)."""
+        return self.layout(sentence).view(-1, LATENT_CHANNELS, 16, self.columns)
 
     def forward(self, latent, t, prompt_embeds, class_labels):
-        """As the U-Net's own, for squares (N, 4, 16, 16) and sentences (N, 384)."""
+        """As the U-Net's own, for latents (N, 4, 16, columns·k) and sentences (N, 384)."""
         usual = self.usual(class_labels).detach()  # it is taught by `layout_loss` alone
-        latent = torch.cat([latent, usual.to(latent)], 1)
-        return self.unet(latent, t, prompt_embeds, class_labels=class_labels)
+        usual = usual.repeat(1, 1, 1, latent.shape[3] // self.columns)
+        return self.unet(
+            torch.cat([latent, usual.to(latent)], 1), t, prompt_embeds, class_labels=class_labels
+        )
 
 
-def _widen(net: PictureUNet, state, *_):
+def _widen(net: LayoutUNet, state, *_):
     """The weights of a plain `text_unet` are those of one that does not look at its layout yet."""
     if "conv_in.weight" not in state:
         return
@@ -153,17 +161,16 @@ def _widen(net: PictureUNet, state, *_):
     state |= {f"layout.{name}": value for name, value in net.layout.state_dict().items()}
 
 
-UNETS = {"image": PictureUNet, "sound": text_unet}
+UNETS = {"image": partial(LayoutUNet, columns=16), "sound": partial(LayoutUNet, columns=1)}
 
 
-def layout_loss(net: PictureUNet, latent, prompt_embeds):
-    """Mean squared error of `net.usual` for each square of rows of them (N, 4, 16, 16·k).
+def layout_loss(net: LayoutUNet, latent, prompt_embeds):
+    """Mean squared error of `net.usual` at each place of rows of them (N, 4, 16, columns·k).
 
-    What minimises it is the mean of all squares that are seen with a sentence.
+    What minimises it is the mean of all latents that are seen with a sentence.
     """
-    n, c, h, w = latent.shape
-    usual = net.usual(prompt_embeds[:, 0])  # (N, 4, 16, 16)
-    return (latent.view(n, c, h, w // h, h) - usual[:, :, :, None]).square().mean()
+    usual = net.usual(prompt_embeds[:, 0])  # (N, 4, 16, columns)
+    return (latent - usual.repeat(1, 1, 1, latent.shape[3] // net.columns)).square().mean()
 
 
 def predict_v(unet, latent, t, prompt_embeds, tile=None):
