@@ -5,7 +5,7 @@ from _make import Entry
 entry = Entry(
     image="a ship",
     sound="a ship horn blowing",
-    seed=0,
+    seed=5,
     remark=(
         "A horn is one long tone low on the canvas, its harmonics above it like decks above a hull."
     ),
