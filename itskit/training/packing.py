@@ -44,9 +44,8 @@ def pack(args):
 def _training(file) -> str:
     """How a network was trained, in words: the last lines of its logs."""
     logs = {"": file.with_suffix(".log")}
-    if file.stem == "image_unet":
-        logs["typical drawings "] = file.with_name("draw.log")
     if file.stem.endswith("_unet"):
+        logs["typical ones "] = file.with_name(file.stem.replace("_unet", "_alone.log"))
         logs["together "] = file.with_name("together.log")
     if file.stem == "vae":
         logs["decoder alone "] = file.with_name("decoder.log")
