@@ -121,8 +121,9 @@ def _code(args, split, name, woven, image=None, sound=None):
 
 
 def curate(args):
-    """Few typical drawings of each core concept, turned the same way → WORK/typical.json:
-    {concept: [[row, whether to mirror it], …]}."""
+    """Few typical drawings of each core concept, turned the same way, and few typical clips of each
+    core class → WORK/typical.json: {"drawings": {concept: [[row, whether to mirror it], …]},
+    "clips": {class: [row, …]}}."""
     net, texts = _trained(Autoencoder(), "vae", args), text_bank()
     images, records = read_pictures(args.data)
     rows = core_drawings(records)
@@ -287,13 +288,13 @@ def play(args):
     _train_alone(args, "sound", ((b.sounds, b.sound_captions) for b in _woven(args)))
 
 
-def _train_alone(args, name, canvases, tile=64):
+def _train_alone(args, name, canvases, columns=64):
     out = args.work / f"{name}_unet.safetensors"
     net = _trained(UNETS[name](), out.stem, args).train().to(args.device)
     coder = _trained(Autoencoder(), "vae", args).to(args.device)
     loss = unet_training.alone_loss_function(
         _call(net, args), partial(latents_of, coder, device=args.device), canvases,
-        text_bank(args.device), partial(layout_loss, net), columns=tile, device=args.device,
+        text_bank(args.device), partial(layout_loss, net), columns=columns, device=args.device,
         seed=args.seed,
     )  # fmt: skip
     run, peak = args.work / f"{name}_alone.safetensors", args.learning_rate or 6e-4

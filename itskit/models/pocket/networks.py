@@ -115,7 +115,7 @@ def text_unet(
 
 
 class LayoutUNet(nn.Module):
-    """A `text_unet` that is told what lies where as a rule where its prompt is told.
+    """A `text_unet` that is told, along with its prompt, what usually lies where.
 
     `layout` answers to a sentence with the mean of all latents that were seen with it, so many
     columns wide (a square for pictures; one column, the mean spectrum, for sounds), and the U-Net
