@@ -19,7 +19,7 @@ from itskit.models.pocket.networks import (
     text_unet,
 )
 from itskit.schedule import stable_diffusion_alpha_bar
-from itskit.training import bank, canvas, captions, data, loop, scorers, unet, vae
+from itskit.training import bank, canvas, captions, data, loop, scorers, stages, unet, vae
 from itskit.training.__main__ import main
 from itskit.training.loom import Batch, Loom, batches
 
@@ -71,7 +71,7 @@ def folders(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_every_stage_makes_a_pair_that_composes(folders, tmp_path):
+def test_every_stage_makes_a_pair_that_composes(folders, tmp_path, capsys, monkeypatch):
     args, work = folders
     main(["prepare", *args])
     main(["vae", *args, "--steps", "2", "--batch", "4"])
@@ -94,6 +94,13 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path):
     after = bank.load_bank(work / "image_unet.safetensors")
     assert before.keys() == after.keys()
     assert any(not torch.equal(before[k], after[k]) for k in before)
+    with pytest.raises(ValueError, match="0 clips for validation"):
+        main(["errors", *args])
+    rows_in = stages.rows_in
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "rows_in", lambda records, split: rows_in(records, "train"))
+        main(["errors", *args, "--batch", "2"])
+    assert "over all timesteps: " in capsys.readouterr().out
     main(["pack", *args, "--weights", str(tmp_path / "pair")])
 
     coded = {m: bank.load_bank(work / f"{m}_train.safetensors") for m in ("image", "sound")}
@@ -396,6 +403,31 @@ def test_the_composed_loss_is_the_blend_at_guidance_two():
     assert float(composed) == pytest.approx(float(expected), rel=1e-5)
 
 
+def test_errors_are_told_for_each_canvas_and_timestep():
+    """Of models that know the truth and miss it by what the text says, those are its squares."""
+    latents = torch.randn(3, 4, 16, 64, generator=torch.Generator().manual_seed(2))
+    table = stable_diffusion_alpha_bar()
+    misses = {"image": torch.tensor([0.0, 0.5, 1.0]), "sound": torch.tensor([0.0, 0.0, 2.0])}
+    texts = [miss[:, None, None].expand(3, 24, 8) for miss in misses.values()]
+
+    def call(noisy, t, text):
+        a = table[t][:, None, None, None]
+        noise = (noisy - a.sqrt() * latents) / (1 - a).sqrt()
+        return a.sqrt() * noise - (1 - a).sqrt() * latents + text.mean((1, 2))[:, None, None, None]
+
+    timesteps = torch.tensor([900, 500])
+    errors = unet.errors_by_timestep([call, call], latents, texts, torch.zeros(1, 24, 8), timesteps)
+    assert errors.shape == (2, 3, 3)
+    image, sound = misses.values()
+    expected = torch.stack([(image + sound).square(), image.square(), sound.square()])
+    assert torch.allclose(errors, expected.expand(2, 3, 3), atol=1e-3)
+
+    lines = unet.table_of_errors(errors, errors + 0.01, timesteps).splitlines()
+    assert lines[0].split() == ["t", "900", "500"]
+    assert lines[1].split()[2:] == ["3.0833", "3.0833"]  # (0 + 0.25 + 9) / 3
+    assert lines[-1] == "over all timesteps: +0.0100 ± 0.0000"
+
+
 def test_woven_batches_teach_the_sum_and_others_each_model_alone():
     """Of models that predict nothing, each loss is the mean square of v: all of them are equal."""
     canvases = torch.full((2, 128, 512), 255, dtype=torch.uint8)
@@ -570,6 +602,46 @@ def test_the_average_follows_its_recurrence():
         decay = min(0.9, (1 + k) / (10 + k))
         expected = decay * expected + (1 - decay) * k
     assert float(average.state["weight"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_muon_takes_the_nearest_rotation_of_what_is_wide_and_adamw_the_rest():
+    """The orthogonal factor of a gradient is U V^T of its singular value decomposition."""
+    torch.manual_seed(0)
+    wide, narrow = torch.nn.Conv2d(64, 32, 3), torch.nn.Conv2d(3, 64, 3)
+    net = torch.nn.Sequential(narrow, wide)
+    before = {name: p.detach().clone() for name, p in net.named_parameters()}
+    net(torch.randn(2, 3, 8, 8)).square().sum().backward()
+    gradients = {name: p.grad.clone() for name, p in net.named_parameters()}
+    loop.Optimiser(list(net.parameters()), 1e-3, weight_decay=0.0, muon=True).step(1e-3)
+    assert all(p.grad is None for p in net.parameters())
+    moved = {name: before[name] - p.detach() for name, p in net.named_parameters()}
+
+    for name in ("0.weight", "0.bias", "1.bias"):  # AdamW's first step goes by the signs alone
+        assert torch.allclose(moved[name], 1e-3 * gradients[name].sign(), atol=2e-5)
+    u, _, v = torch.linalg.svd(gradients["1.weight"].view(32, -1), full_matrices=False)
+    rotation = u @ v  # (32, 576), an RMS of 1 / sqrt(576)
+    step = moved["1.weight"].view(32, -1) / (1e-3 * 0.2 * 576**0.5)
+    cosine = torch.nn.functional.cosine_similarity(step.flatten(), rotation.flatten(), 0)
+    assert cosine > 0.95 and 0.7 < float(step.norm() / rotation.norm()) < 1.2
+
+
+def test_muon_goes_on_where_it_stopped(tmp_path):
+    def trained(*stops):
+        torch.manual_seed(0)
+        net = torch.nn.Linear(40, 40)
+        out = tmp_path / f"{len(stops)}" / "net.safetensors"
+        for steps in stops:
+
+            def loss_of(step, progress):
+                x = torch.randn(8, 40, generator=torch.Generator().manual_seed(step))
+                return (net(x) - x.roll(1, 1)).square().mean(), {}
+
+            budget = loop.Budget(steps)
+            budget.progress = lambda step, steps=steps: step / 6 if step < steps else 1.0
+            loop.train(net, loss_of, out, budget=budget, muon=True)
+        return net.weight.detach()
+
+    assert torch.allclose(trained(6), trained(3, 6), atol=1e-6)
 
 
 def test_the_learning_rate_rises_stays_and_falls():

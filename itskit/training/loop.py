@@ -69,7 +69,58 @@ def learning_rate(progress, step, peak, warmup=100):
     )
 
 
-def train(net, loss_of, out, *, budget, peak=1e-3, weight_decay=0.01, save_every=250, seed=0):
+class Optimiser:
+    """AdamW; with `muon`, Muon for all but the narrow layers (Jordan et al. 2024, as in Liu et al.
+    2025, arXiv 2502.16982, whose updates are as long as AdamW's, so that one rate fits both).
+
+    The kernels of a convolution are the rows of its matrix.
+    """
+
+    def __init__(self, weights, peak, weight_decay, muon=False):
+        self.wide = [p for p in weights if muon and p.ndim > 1 and min(flat(p).shape) >= 32]
+        wide = {id(p) for p in self.wide}
+        rest = [p for p in weights if id(p) not in wide]
+        common = {"lr": peak, "weight_decay": weight_decay}
+        self.parts = [torch.optim.AdamW(rest, betas=(0.9, 0.99), fused=True, **common)]
+        if self.wide:
+            if not hasattr(torch.optim, "Muon"):
+                raise RuntimeError(
+                    f"torch {torch.__version__} has no Muon: expected 2.9 or later, as "
+                    "`pip install -U torch` installs"
+                )
+            # It takes matrices alone: these share their numbers with the weights.
+            self.matrices = [torch.nn.Parameter(flat(p.detach())) for p in self.wide]
+            self.parts.append(
+                torch.optim.Muon(self.matrices, adjust_lr_fn="match_rms_adamw", **common)
+            )
+
+    def step(self, rate):
+        """One step of this length by the weights' gradients, which are then forgotten."""
+        for k, p in enumerate(self.wide):
+            self.matrices[k].grad = p.grad.reshape(len(p), -1)
+            p.grad = None
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = rate
+            part.step()
+            part.zero_grad(set_to_none=True)
+
+    def state_dict(self):
+        return [part.state_dict() for part in self.parts]
+
+    def load_state_dict(self, states):
+        for part, state in zip(self.parts, states, strict=True):
+            part.load_state_dict(state)
+
+
+def flat(weight):
+    """(n, …) → (n, all others), the same numbers."""
+    return weight.view(len(weight), -1)
+
+
+def train(
+    net, loss_of, out, *, budget, peak=1e-3, weight_decay=0.01, save_every=250, seed=0, muon=False
+):
     """Minimise `loss_of(step, progress) → (loss, {name: number})` over net's trainable weights.
 
     `out` is the checkpoint (safetensors); the optimiser's state lies beside it, and a log with one
@@ -79,7 +130,7 @@ def train(net, loss_of, out, *, budget, peak=1e-3, weight_decay=0.01, save_every
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     weights = [p for p in net.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(weights, peak, (0.9, 0.99), weight_decay=weight_decay, fused=True)
+    optimiser = Optimiser(weights, peak, weight_decay, muon)
     average, step = Average(net), 0
     state_file = out.with_suffix(".state")
     if state_file.exists():
@@ -94,13 +145,10 @@ def train(net, loss_of, out, *, budget, peak=1e-3, weight_decay=0.01, save_every
     try:
         while (progress := budget.progress(step)) < 1:
             rate = learning_rate(progress, step, peak)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
             loss, parts = loss_of(step, progress)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
+            optimiser.step(rate)
             average.update(net)
             step += 1
             bar.update()

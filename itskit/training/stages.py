@@ -1,5 +1,6 @@
 """The stages of `python -m itskit.training`: each reads what the ones before it wrote."""
 
+import argparse
 import json
 from functools import partial
 
@@ -8,6 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
+from .. import schedule
+from ..models import pocket
 from ..models.pocket import TILE
 from ..models.pocket.networks import UNETS, Autoencoder, Scorer, layout_loss, predict_v
 from ..models.pocket.text import TextEncoder
@@ -270,12 +273,58 @@ def together(args):
         [partial(layout_loss, nets[name]) for name in names], device=args.device, seed=args.seed,
     )  # fmt: skip
     out, peak = args.work / "together.safetensors", args.learning_rate or 2e-4
-    state = train(both, loss, out, budget=budget(args), peak=peak, seed=args.seed)
+    state = train(both, loss, out, budget=budget(args), peak=peak, seed=args.seed, muon=True)
     for name in names:
         mine = {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
         save_file(
             {k: v.contiguous() for k, v in mine.items()}, args.work / f"{name}_unet.safetensors"
         )
+
+
+def errors(args):
+    """How much better the U-Nets in WORK predict v than the package's do, at each step of a run.
+
+    On canvases woven of validation material, with all that chance decides the same for both, so
+    that a few minutes of training can be told apart, which hits in `evaluate` never can.
+    """
+    latents, captions = _unseen_canvases(args, args.batch or 192)
+    texts = text_bank()
+    words, empty = [texts(some) for some in captions], texts([""])
+    settings = pocket.DEFAULTS
+    timesteps = schedule.timesteps(settings["num_inference_steps"], settings["spacing"])
+    found = {}
+    for whose in ("package", "work"):
+        asked = {"from_shipped": whose == "package", "device": "cpu"}
+        of = argparse.Namespace(**{**vars(args), **asked})
+        nets = [_trained(UNETS[name](), f"{name}_unet", of) for name in UNETS]
+        calls = [_call(nets[0], of, TILE), _call(nets[1], of)]
+        found[whose] = unet_training.errors_by_timestep(
+            calls, latents, words, empty, timesteps, args.seed
+        )  # (T, 3, N)
+    print(unet_training.table_of_errors(found["package"], found["work"], timesteps))
+
+
+def _unseen_canvases(args, count):
+    """Latents (N, 4, 16, 64) of woven validation material, and its captions, seen and heard."""
+    images, records = read_pictures(args.data)
+    mels, sounds = prepared_sounds(args)
+    drawn = [k for k in rows_in(records, "validation") if records[k]["concept"] in CORE]
+    heard = [k for k in rows_in(sounds, "validation") if sounds[k]["class"] in CORE_SOUNDS]
+    if not drawn or not heard:
+        raise ValueError(
+            f"{args.data} holds {len(drawn)} drawings and {len(heard)} clips for validation: "
+            "expected some of each; a twentieth of a set is, so name a larger one"
+        )
+    ground = banks.Ground(
+        images, grouped(drawn, records, "concept"), mels, grouped(heard, sounds, "class")
+    )
+    rng = np.random.default_rng(args.seed)
+    canvases, concepts, clips = zip(*(ground.pair(rng) for _ in range(count)), strict=True)
+    coder = _trained(Autoencoder(), "vae", args)
+    with torch.no_grad():
+        latents = coder.encode(torch.from_numpy(np.stack(canvases)[:, None]).float())
+    seen = [picture_caption(rng, concept, row=True) for concept in concepts]
+    return latents, (seen, [sound_caption(rng, sounds[k]) for k in clips])
 
 
 def draw(args):
