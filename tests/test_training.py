@@ -19,7 +19,7 @@ from itskit.models.pocket.networks import (
     text_unet,
 )
 from itskit.schedule import stable_diffusion_alpha_bar
-from itskit.training import bank, canvas, captions, data, loop, scorers, stages, unet, vae
+from itskit.training import bank, canvas, captions, data, errors, loop, scorers, stages, unet, vae
 from itskit.training.__main__ import main
 from itskit.training.loom import Batch, Loom, batches
 
@@ -416,13 +416,15 @@ def test_errors_are_told_for_each_canvas_and_timestep():
         return a.sqrt() * noise - (1 - a).sqrt() * latents + text.mean((1, 2))[:, None, None, None]
 
     timesteps = torch.tensor([900, 500])
-    errors = unet.errors_by_timestep([call, call], latents, texts, torch.zeros(1, 24, 8), timesteps)
-    assert errors.shape == (2, 3, 3)
+    found = errors.errors_by_timestep(
+        [call, call], latents, texts, torch.zeros(1, 24, 8), timesteps
+    )
+    assert found.shape == (2, 3, 3)
     image, sound = misses.values()
     expected = torch.stack([(image + sound).square(), image.square(), sound.square()])
-    assert torch.allclose(errors, expected.expand(2, 3, 3), atol=1e-3)
+    assert torch.allclose(found, expected.expand(2, 3, 3), atol=1e-3)
 
-    lines = unet.table_of_errors(errors, errors + 0.01, timesteps).splitlines()
+    lines = errors.table_of_errors(found, found + 0.01, timesteps).splitlines()
     assert lines[0].split() == ["t", "900", "500"]
     assert lines[1].split()[2:] == ["3.0833", "3.0833"]  # (0 + 0.25 + 9) / 3
     assert lines[-1] == "over all timesteps: +0.0100 ± 0.0000"

@@ -99,6 +99,12 @@ def run_evaluate(args):
     main(args)
 
 
+def run_errors(args):
+    from .errors import main
+
+    main(args)
+
+
 def run_card(args):
     from .card import main
 
@@ -108,12 +114,12 @@ def run_card(args):
 PREPARING = ("prepare", "bank", "vary", "curate")
 LEARNING = ("vae", "decoder", "image", "sound", "scorers", "draw", "play", "together")
 PACKING = ("text", "pack")
-MEASURING = ("errors",)
 COMMANDS = {
     "data": assemble.main,
     "evaluate": run_evaluate,
+    "errors": run_errors,
     "card": run_card,
-    **{name: run_stage(name) for name in (*PREPARING, *LEARNING, *PACKING, *MEASURING)},
+    **{name: run_stage(name) for name in (*PREPARING, *LEARNING, *PACKING)},
 }
 
 

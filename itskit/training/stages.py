@@ -1,6 +1,5 @@
 """The stages of `python -m itskit.training`: each reads what the ones before it wrote."""
 
-import argparse
 import json
 from functools import partial
 
@@ -9,8 +8,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
-from .. import schedule
-from ..models import pocket
 from ..models.pocket import TILE
 from ..models.pocket.networks import UNETS, Autoencoder, Scorer, layout_loss, predict_v
 from ..models.pocket.text import TextEncoder
@@ -72,7 +69,7 @@ def decoder(args):
     """The decoder alone, further: the latents stay, so U-Nets that know them stay true."""
     images, mels = _canvas_material(args)
     out = args.work / "vae.safetensors"
-    net = _trained(Autoencoder(), "vae", args).train()
+    net = trained(Autoencoder(), "vae", args).train()
     net.encoder.requires_grad_(False)
     net.decoder = net.decoder.to(memory_format=torch.channels_last)  # faster on a CPU
     loss = vae_training.sharpening_loss_function(
@@ -109,7 +106,7 @@ def vary(args):
 def _code(args, split, name, woven, image=None, sound=None):
     """WORK/image_NAME and WORK/sound_NAME: for each plain canvas of the split so many woven ones,
     drawings and mel pictures altered first by `image` and `sound`."""
-    net = _trained(Autoencoder(), "vae", args)
+    net = trained(Autoencoder(), "vae", args)
     images, records = read_pictures(args.data)
     mels, sounds = prepared_sounds(args)
     shares = unet_training.concept_shares(records)
@@ -127,12 +124,12 @@ def curate(args):
     """Few typical drawings of each core concept, turned the same way, and few typical clips of each
     core class → WORK/typical.json: {"drawings": {concept: [[row, whether to mirror it], …]},
     "clips": {class: [row, …]}}."""
-    net, texts = _trained(Autoencoder(), "vae", args), text_bank()
+    net, texts = trained(Autoencoder(), "vae", args), text_bank()
     images, records = read_pictures(args.data)
     rows = core_drawings(records)
     rng = np.random.default_rng(args.seed)
     captions = {c: [picture_caption(rng, c, row=k % 2 == 0) for k in range(8)] for c in rows}
-    scorer = _trained(Scorer(), "image_scorer", args)
+    scorer = trained(Scorer(), "image_scorer", args)
     named, labels = scorer_training.likelihoods(scorer, texts, captions), list(rows)
 
     @torch.no_grad()
@@ -157,7 +154,7 @@ def _typical_clips(args, net, texts, images, records):
         kind: [sound_caption(rng, sounds[rng.choice(rows)]) for _ in range(8)]
         for kind, rows in ground.clips.items()
     }
-    scorer = _trained(Scorer(), "sound_scorer", args)
+    scorer = trained(Scorer(), "sound_scorer", args)
     named, labels = scorer_training.likelihoods(scorer, texts, captions), list(captions)
 
     @torch.no_grad()
@@ -183,7 +180,7 @@ def core_drawings(records):
     return grouped(rows, records, "concept")
 
 
-def _trained(net, name, args):
+def trained(net, name, args):
     """`net` with the package's weights (--from-shipped) or those in WORK."""
     if args.from_shipped:
         net.load_state_dict(read_weights(FOLDER, f"{name}.safetensors"))
@@ -240,14 +237,14 @@ def _train_unet(args, name):
         net.load_state_dict(read_weights(FOLDER, out.name))
     net = net.to(args.device)
     loss = unet_training.loss_function(
-        _call(net, args), source(args, name), text_bank(args.device), **CROPS[name],
+        call_of(net, args), source(args, name), text_bank(args.device), **CROPS[name],
         columns=16 * (args.batch or 32), aside=partial(layout_loss, net), device=args.device,
         seed=args.seed,
     )  # fmt: skip
     train(net, loss, out, budget=budget(args), peak=args.learning_rate or 8e-4, seed=args.seed)
 
 
-def _call(net, args, tile=None):
+def call_of(net, args, tile=None):
     """(latent, t, prompt_embeds) → v, in half precision."""
     run = torch.compile(net) if args.compile else net
 
@@ -264,10 +261,10 @@ def together(args):
     The pairs that `evaluate` asks for are not among them.
     """
     names = ("image", "sound")
-    nets = {name: _trained(UNETS[name](), f"{name}_unet", args).train() for name in names}
+    nets = {name: trained(UNETS[name](), f"{name}_unet", args).train() for name in names}
     both = torch.nn.ModuleDict(nets).to(args.device)
-    coder = _trained(Autoencoder(), "vae", args).to(args.device)
-    calls = [_call(nets["image"], args, TILE), _call(nets["sound"], args)]
+    coder = trained(Autoencoder(), "vae", args).to(args.device)
+    calls = [call_of(nets["image"], args, TILE), call_of(nets["sound"], args)]
     loss = unet_training.together_loss_function(
         calls, partial(latents_of, coder, device=args.device), _woven(args), text_bank(args.device),
         [partial(layout_loss, nets[name]) for name in names], device=args.device, seed=args.seed,
@@ -279,52 +276,6 @@ def together(args):
         save_file(
             {k: v.contiguous() for k, v in mine.items()}, args.work / f"{name}_unet.safetensors"
         )
-
-
-def errors(args):
-    """How much better the U-Nets in WORK predict v than the package's do, at each step of a run.
-
-    On canvases woven of validation material, with all that chance decides the same for both, so
-    that a few minutes of training can be told apart, which hits in `evaluate` never can.
-    """
-    latents, captions = _unseen_canvases(args, args.batch or 192)
-    texts = text_bank()
-    words, empty = [texts(some) for some in captions], texts([""])
-    settings = pocket.DEFAULTS
-    timesteps = schedule.timesteps(settings["num_inference_steps"], settings["spacing"])
-    found = {}
-    for whose in ("package", "work"):
-        asked = {"from_shipped": whose == "package", "device": "cpu"}
-        of = argparse.Namespace(**{**vars(args), **asked})
-        nets = [_trained(UNETS[name](), f"{name}_unet", of) for name in UNETS]
-        calls = [_call(nets[0], of, TILE), _call(nets[1], of)]
-        found[whose] = unet_training.errors_by_timestep(
-            calls, latents, words, empty, timesteps, args.seed
-        )  # (T, 3, N)
-    print(unet_training.table_of_errors(found["package"], found["work"], timesteps))
-
-
-def _unseen_canvases(args, count):
-    """Latents (N, 4, 16, 64) of woven validation material, and its captions, seen and heard."""
-    images, records = read_pictures(args.data)
-    mels, sounds = prepared_sounds(args)
-    drawn = [k for k in rows_in(records, "validation") if records[k]["concept"] in CORE]
-    heard = [k for k in rows_in(sounds, "validation") if sounds[k]["class"] in CORE_SOUNDS]
-    if not drawn or not heard:
-        raise ValueError(
-            f"{args.data} holds {len(drawn)} drawings and {len(heard)} clips for validation: "
-            "expected some of each; a twentieth of a set is, so name a larger one"
-        )
-    ground = banks.Ground(
-        images, grouped(drawn, records, "concept"), mels, grouped(heard, sounds, "class")
-    )
-    rng = np.random.default_rng(args.seed)
-    canvases, concepts, clips = zip(*(ground.pair(rng) for _ in range(count)), strict=True)
-    coder = _trained(Autoencoder(), "vae", args)
-    with torch.no_grad():
-        latents = coder.encode(torch.from_numpy(np.stack(canvases)[:, None]).float())
-    seen = [picture_caption(rng, concept, row=True) for concept in concepts]
-    return latents, (seen, [sound_caption(rng, sounds[k]) for k in clips])
 
 
 def draw(args):
@@ -339,10 +290,10 @@ def play(args):
 
 def _train_alone(args, name, canvases, columns=64):
     out = args.work / f"{name}_unet.safetensors"
-    net = _trained(UNETS[name](), out.stem, args).train().to(args.device)
-    coder = _trained(Autoencoder(), "vae", args).to(args.device)
+    net = trained(UNETS[name](), out.stem, args).train().to(args.device)
+    coder = trained(Autoencoder(), "vae", args).to(args.device)
     loss = unet_training.alone_loss_function(
-        _call(net, args), partial(latents_of, coder, device=args.device), canvases,
+        call_of(net, args), partial(latents_of, coder, device=args.device), canvases,
         text_bank(args.device), partial(layout_loss, net), columns=columns, device=args.device,
         seed=args.seed,
     )  # fmt: skip

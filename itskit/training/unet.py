@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ..schedule import add_noise, stable_diffusion_alpha_bar
+from ..schedule import stable_diffusion_alpha_bar
 from .bank import row_of_tiles
 from .captions import class_weight, concept_weight, picture_caption, sound_caption
 
@@ -129,45 +129,6 @@ def composed_errors(calls, noisy, t, texts, empty, target):
         alone = [call(noisy, t, empty.expand(len(noisy), -1, -1)) for call in calls]
     composed = sum(told) - sum(alone) / 2
     return [(v - target).square() for v in (composed, *told)]
-
-
-@torch.no_grad()
-def errors_by_timestep(calls, latents, texts, empty, timesteps, seed=0):
-    """(T, 3, N): the mean squared errors of v, (composed, image, sound), for each of the latents at
-    each of the timesteps. Noise is the same for all who are asked, so differences are exact."""
-    generator = torch.Generator().manual_seed(seed)
-    alpha_bar, rows = stable_diffusion_alpha_bar(), []
-    for t in timesteps:
-        noise, a = torch.randn(latents.shape, generator=generator), alpha_bar[t]
-        noisy = add_noise(latents, noise, a)
-        target = a.sqrt() * noise - (1 - a).sqrt() * latents
-        parts = zip(*(x.split(32) for x in (noisy, target, *texts)), strict=True)
-        errors = [
-            torch.stack(composed_errors(calls, x, t.expand(len(x)), told, empty, v))
-            for x, v, *told in parts
-        ]  # each (3, n, 4, 16, 64)
-        rows.append(torch.cat(errors, 1).mean((2, 3, 4)))
-    return torch.stack(rows)
-
-
-def table_of_errors(before, after, timesteps) -> str:
-    """Errors (T, 3, N) of two pairs of U-Nets in words: means, and the mean difference of the
-    composed ones with half a 95% interval over canvases."""
-    lines = ["t " + " " * 24 + "  ".join(f"{int(t):7d}" for t in timesteps)]
-    for k, name in enumerate(("composed", "picture", "sound")):
-        for whose, errors in (("package", before), ("work", after)):
-            means = "  ".join(f"{float(x):7.4f}" for x in errors[:, k].mean(1))
-            lines.append(f"{name + ', ' + whose:26s}{means}")
-    change = after[:, 0] - before[:, 0]  # (T, N)
-    each = [
-        (float(x.mean()), 1.96 * float(x.std()) / len(x) ** 0.5) for x in (*change, change.mean(0))
-    ]
-    lines.append(
-        f"{'composed, difference':26s}" + "  ".join(f"{mean:+7.4f}" for mean, _ in each[:-1])
-    )
-    lines.append(f"{'':26s}" + "  ".join(f"±{half:6.4f}" for _, half in each[:-1]))
-    lines.append("over all timesteps: {:+.4f} ± {:.4f}".format(*each[-1]))
-    return "\n".join(lines)
 
 
 def loss_function(
