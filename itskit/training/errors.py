@@ -8,6 +8,7 @@ import argparse
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from ..models.pocket import DEFAULTS, TILE
 from ..models.pocket.networks import UNETS, Autoencoder
@@ -69,7 +70,7 @@ def errors_by_timestep(calls, latents, texts, empty, timesteps, seed=0):
     each of the timesteps. Noise is the same for all who are asked, so differences are exact."""
     generator = torch.Generator().manual_seed(seed)
     alpha_bar, rows = stable_diffusion_alpha_bar(), []
-    for t in timesteps:
+    for t in tqdm(timesteps, desc="timesteps", mininterval=5):
         noise, a = torch.randn(latents.shape, generator=generator), alpha_bar[t]
         noisy = add_noise(latents, noise, a)
         target = a.sqrt() * noise - (1 - a).sqrt() * latents
