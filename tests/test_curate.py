@@ -38,7 +38,7 @@ def test_nothing_is_made_of_nothing():
 def test_those_of_one_kind_are_found_and_turned_the_same_way():
     kind, turned, other = corner(), corner()[:, ::-1], block(110, 8)
     images = [other, kind, turned, corner(80), corner(60)[:, ::-1], other, corner(100)]
-    found = curate.alike(images, each=5)
+    found = curate.alike(images, [0.0] * 7, each=5)
     assert {place for place, _ in found} == {1, 2, 3, 4, 6}
     ways = dict(found)
     assert ways[1] == ways[3] == ways[6] != ways[2] == ways[4]
@@ -46,9 +46,52 @@ def test_those_of_one_kind_are_found_and_turned_the_same_way():
 
 def test_what_is_unlike_the_rest_is_left_out_once_there_are_enough():
     images = [corner()] * 4 + [block(110, 8)] * 2
-    assert {place for place, _ in curate.alike(images, enough=4)} == {0, 1, 2, 3}
-    assert len(curate.alike(images, enough=5)) == 5
-    assert len(curate.alike(images[:3])) == 3
+    assert {place for place, _ in curate.alike(images, [0.0] * 6, enough=4)} == {0, 1, 2, 3}
+    assert len(curate.alike(images, [0.0] * 6, enough=5)) == 5
+    assert len(curate.alike(images[:3], [0.0] * 3)) == 3
+
+
+def disc(grey):
+    """With a face: `grey` eyes and mouth."""
+    rows, columns = np.mgrid[:128, :128]
+    image = np.where(np.hypot(rows - 64, columns - 64) < 50, 200, 0)
+    image[(np.abs(rows - 50) < 6) & (np.abs(np.abs(columns - 64) - 20) < 6)] = grey
+    image[(np.abs(rows - 85) < 4) & (np.abs(columns - 64) < 20)] = grey
+    return image.astype(np.uint8)
+
+
+def test_outlines_that_tell_what_it_is_are_preferred_to_discs_that_are_more_alike():
+    tailed = [np.maximum(corner(), block(*bar)) for bar in ((8, 60), (40, 8))]
+    images = [disc(30), disc(60), disc(90), disc(120), corner(), *tailed]
+    told = [-6.0] * 4 + [-0.1] * 3
+    found = curate.alike(images, told, each=3, enough=3)
+    assert {place for place, _ in found} == {4, 5, 6}
+    found = curate.alike(images, [-6.0] * 7, each=3, enough=3)
+    assert {place for place, _ in found} <= {0, 1, 2, 3}
+
+
+def test_a_silhouette_knows_nothing_of_what_is_inside():
+    faces = [curate.silhouette(disc(grey) / 255) for grey in (0, 120)]
+    assert np.array_equal(*faces) and set(np.unique(faces)) == {0, 1}
+    rows, columns = np.mgrid[:128, :128]
+    ring = np.abs(np.hypot(rows - 64, columns - 64) - 48) < 2  # the same, as a line
+    assert np.abs(curate.silhouette(ring.astype(float)) - faces[0]).mean() < 0.01
+    assert curate.silhouette(np.zeros((128, 128))).max() == 0
+
+
+def test_clips_of_one_texture_are_found_wherever_they_begin():
+    def beats(period, start):
+        canvas = np.zeros((128, 512), np.float32)
+        canvas[40:60, start::period] = 1
+        return canvas
+
+    clips = [beats(32, 0), beats(50, 3), beats(32, 9), beats(32, 17), beats(80, 1), beats(32, 25)]
+    textures = np.stack([curate.texture_of(clip) for clip in clips])
+    assert np.abs(textures[0] - textures[2]).max() < 0.02 * textures[0].max()
+    # Four of them and no more are "alike" by the limit of half a cosine, but six are enough.
+    found = curate.typical_clips(textures - textures.mean(0), [0.0] * 6)
+    assert set(found[:4]) == {0, 2, 3, 5}
+    assert curate.typical_clips(textures[:1], [-3.0]) == [0]
 
 
 def record(name, concept="cat", row=0):
@@ -71,13 +114,12 @@ def test_drawings_that_a_scorer_names_are_chosen_from_if_they_are_enough():
     records = [record("cat", row=k) for k in range(12)]
     sure = [-0.1] * 8 + [-2.0] * 4
     rows = list(range(12))
-    chosen = curate.typical(rows, images, records, sure.__getitem__)
-    assert sorted(row for row, _ in chosen) == list(range(8))
-    chosen = curate.typical(rows, images, records, [*sure[1:], -2.0].__getitem__)
-    assert len(chosen) == 12  # seven are too few
 
+    def chosen(drawn):
+        named = list(zip(drawn, sure, strict=True))  # as drawn, as a silhouette
+        return sorted(row for row, _ in curate.typical(rows, images, records, named.__getitem__))
 
-def test_the_clips_that_are_heard_through_drawings_are_chosen():
-    heard = {3: -0.5, 5: -4.0, 8: -0.1, 9: -2.0}
-    assert curate.heard_through([3, 5, 8, 9], heard.__getitem__, each=3) == [8, 3, 9]
-    assert curate.heard_through([5], heard.__getitem__) == [5]
+    assert chosen(sure) == list(range(8))
+    assert chosen([*sure[1:], -2.0]) == list(range(8))  # seven are too few: by outlines alone
+    found = chosen([-2.0] * 2 + [-0.1] * 10)
+    assert set(range(2, 8)) < set(found) < set(range(2, 12)) and len(found) == 8

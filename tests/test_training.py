@@ -110,8 +110,8 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path, capsys, monke
     assert set(torch.bincount(varied["which"]).tolist()) <= {0, 2}  # a plain one and a woven one
     typical = json.loads((work / "typical.json").read_text())
     drawings, clips = typical["drawings"], typical["clips"]
-    assert drawings.keys() == set(CONCEPTS) and all(1 <= len(x) <= 12 for x in drawings.values())
-    assert clips.keys() == set(CLASSES) and all(1 <= len(x) <= 16 for x in clips.values())
+    assert drawings.keys() == set(CONCEPTS) and all(1 <= len(x) <= 8 for x in drawings.values())
+    assert clips.keys() == set(CLASSES) and all(1 <= len(x) <= 10 for x in clips.values())
 
     steps = [json.loads(x)["step"] for x in (work / "image_unet.log").read_text().splitlines()]
     assert steps == [50, 100]

@@ -99,6 +99,12 @@ def run_evaluate(args):
     main(args)
 
 
+def run_curate(args):
+    from .typical import main
+
+    main(args)
+
+
 def run_errors(args):
     from .errors import main
 
@@ -111,12 +117,13 @@ def run_card(args):
     main(args)
 
 
-PREPARING = ("prepare", "bank", "vary", "curate")
+PREPARING = ("prepare", "bank", "vary")
 LEARNING = ("vae", "decoder", "image", "sound", "scorers", "draw", "play", "together")
 PACKING = ("text", "pack")
 COMMANDS = {
     "data": assemble.main,
     "evaluate": run_evaluate,
+    "curate": run_curate,
     "errors": run_errors,
     "card": run_card,
     **{name: run_stage(name) for name in (*PREPARING, *LEARNING, *PACKING)},

@@ -6,6 +6,7 @@ examples of one clear kind changes that ("quality tuning": Dai et al. 2023, arXi
 
 import numpy as np
 from PIL import Image, ImageFilter
+from scipy import ndimage
 
 from .canvas import ROWS
 
@@ -28,16 +29,22 @@ MISTAKEN = frozenset(
     noto/rosette noto-v1/rosette twemoji/rosette emojione/rosette emojione-mono/rosette
     fluent-emoji-hc/rosette fluent-emoji-flat/rosette noto-emoji-font/U+1F3F5 symbola/U+1F3F5
     streamline-ultimate/spaceship streamline-ultimate/spaceship-bold game-icons/spaceship
-    fa7-solid/space-shuttle hugeicons/pendulum""".split()
+    fa7-solid/space-shuttle hugeicons/pendulum tabler/pendulum hugeicons/clock-02
+    hugeicons/clock-03 hugeicons/clock-04 hugeicons/clock-05 tabler/clock-12 tabler/clock-24
+    mdi/clock-in mdi/clock-fast mingcute/clock-2-fill mingcute/clock-2-line""".split()
 )
 # Of the alarms those that are no clocks, of the moons those that are no discs, of the trains those
-# that are no arrows, of the castles those with battlements.
+# that are no arrows, of the castles those with battlements, of the hammers those that are alone.
 ONLY = {"siren": ("siren", "light")}
 NEVER = {
     "moon": ("full", "new", "face", "quarter", "gibbous", "half", "eclipse"),
     "castle": ("japanese",),
     "train": ("bullet", "speed", "light rail", "monorail"),
+    "hammer": ("wrench", "gear"),
+    "motorcycle": ("scooter", "moped", "vespa"),
 }
+
+SHOWN_AS = {"kitten": "cat"}  # of a kitten there is a single drawing
 
 
 def fits(record) -> bool:
@@ -75,41 +82,78 @@ def shape_of(canvas: np.ndarray) -> np.ndarray:
     return vector / max(1e-9, float(np.linalg.norm(vector)))
 
 
-def alike(images, each=12, enough=5, least=0.75) -> list[tuple[int, bool]]:
-    """(place, mirrored?) of the `each` that are most alike, the one that the others resemble first.
+def silhouette(canvas: np.ndarray) -> np.ndarray:
+    """What is left of a drawing that a sound fills: black or white, small gaps and holes closed."""
+    seen = np.pad(canvas > 0.1, 8)
+    closed = ndimage.binary_closing(seen, iterations=3) | seen
+    return ndimage.binary_fill_holes(closed)[8:-8, 8:-8].astype(np.float32)
+
+
+def company(likeness, told, each=8, enough=5, least=0.7, also=0.0) -> list[int]:
+    """Places of the `each` that are alike and told from other things, the one that the others
+    resemble first.
+
+    `likeness` (N, N) are cosines; `told` (N,) are the logarithms of how surely each is named, and
+    `also` is what else speaks for it. Beyond `enough`, those with a cosine below `least` to the
+    first are left out.
+    """
+    told = 1 + np.clip(np.array(told) / 4, -1, 0)
+    also = np.zeros(len(told)) + also
+
+    def around(k):
+        nearest = np.argsort(-(likeness[k] + 0.3 * told), kind="stable")[:each]
+        return [int(j) for n, j in enumerate(nearest) if n < enough or likeness[k, j] >= least]
+
+    def worth(k):
+        some = around(k)
+        return (likeness[k] + told / 2)[some].mean() + also[k] + len(some) / 100
+
+    first = max(range(len(told)), key=worth)
+    return sorted(around(first), key=lambda k: -likeness[first, k])
+
+
+def alike(images, outlined, **limits) -> list[tuple[int, bool]]:
+    """(place, mirrored?) of the drawings that are alike and told by their outlines.
 
     Heads or whole animals, to the left or to the right: a model that is shown all of them draws
-    something between. Beyond `enough`, those with a cosine below `least` to the first are left out.
+    something between. `outlined` are the logarithms of how surely each one's silhouette is named:
+    without them heads would win, as all discs are alike, and what is inside a disc drowns in sound.
     """
     rng = np.random.default_rng(0)
     canvases = [centred(rng, image) for image in images]
     plain = np.stack([shape_of(canvas) for canvas in canvases])
     mirrored = np.stack([shape_of(canvas[:, ::-1]) for canvas in canvases])
     same, turned = plain @ plain.T, plain @ mirrored.T  # (N, N)
-    likeness = np.maximum(same, turned)
     area = np.array([min(canvas.mean(), 0.3) for canvas in canvases])  # sound fills a surface
-    first = int((np.sort(likeness, 1)[:, -each:].mean(1) + area / 2).argmax())
-    order = np.argsort(-likeness[first], kind="stable")[:each]
-    return [
-        (int(k), bool(turned[first, k] > same[first, k]))
-        for n, k in enumerate(order)
-        if n < enough or likeness[first, k] >= least
-    ]
+    chosen = company(np.maximum(same, turned), outlined, also=area / 4, **limits)
+    return [(k, bool(turned[chosen[0], k] > same[chosen[0], k])) for k in chosen]
 
 
-def typical(rows, images, records, likelihood) -> list[tuple[int, bool]]:
-    """(row, mirrored?) of those of a concept's rows that are most alike.
+def typical(rows, images, records, likelihoods) -> list[tuple[int, bool]]:
+    """(row, mirrored?) of those of a concept's rows that are most alike and told by their outlines.
 
-    `likelihood(row)` is the logarithm of how surely a scorer names the drawing; if eight are named
-    surely, they are the ones to choose from.
+    `likelihoods(row)` are the logarithms of how surely a scorer names the drawing and its
+    silhouette; if eight drawings are named surely, they are the ones to choose from.
     """
-    good = [row for row in rows if fits(records[row])]
-    named = [row for row in good if likelihood(row) > -1.5]
-    good = named if len(named) >= 8 else good
-    return [(good[k], mirrored) for k, mirrored in alike([images[row] for row in good])]
+    good = {row: likelihoods(row) for row in rows if fits(records[row])}
+    named = [row for row, (drawn, _) in good.items() if drawn > -1.5]
+    some = named if len(named) >= 8 else list(good)
+    chosen = alike([images[row] for row in some], [good[row][1] for row in some])
+    return [(some[k], mirrored) for k, mirrored in chosen]
 
 
-def heard_through(rows, likelihood, each=16) -> list[int]:
-    """The `each` of a class's rows with the highest `likelihood(row)`: what is still heard when
-    somebody draws on it."""
-    return sorted(rows, key=likelihood, reverse=True)[:each]
+def texture_of(canvas: np.ndarray) -> np.ndarray:
+    """What an ear keeps of a sound (128, 512), whenever it begins: for each of 32 bands how loud
+    it is, and how much it beats at 0 to 6 Hz. (1056,)"""
+    bands = canvas.reshape(32, -1, canvas.shape[1]).mean(1)
+    return np.sqrt(np.abs(np.fft.rfft(bands, axis=1))[:, :33] / canvas.shape[1]).ravel()
+
+
+def typical_clips(textures, named) -> list[int]:
+    """Places of those of a class's clips that are alike and still heard through a drawing.
+
+    `textures` (N, 1056) are those of the clips less what all clips have on average; `named` (N,)
+    are the logarithms of how surely each is named, drawn upon.
+    """
+    unit = textures / np.linalg.norm(textures, axis=1, keepdims=True).clip(1e-9)
+    return company(unit @ unit.T, named, each=10, enough=6, least=0.5)

@@ -6,7 +6,6 @@ from functools import partial
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from tqdm import tqdm
 
 from ..models.pocket import TILE
 from ..models.pocket.networks import UNETS, Autoencoder, Scorer, layout_loss, predict_v
@@ -17,8 +16,7 @@ from . import bank as banks
 from . import scorers as scorer_training
 from . import unet as unet_training
 from . import vae as vae_training
-from .captions import CORE, CORE_SOUNDS, picture_caption, sound_caption
-from .curate import centred, heard_through, typical
+from .captions import CORE, CORE_SOUNDS
 from .data import RATES, all_mel_pictures, read_pictures, read_sounds
 from .loom import Loom, batches, latents_of
 from .loop import Budget, half_precision, load_weights, train
@@ -111,7 +109,7 @@ def _code(args, split, name, woven, image=None, sound=None):
     mels, sounds = prepared_sounds(args)
     shares = unet_training.concept_shares(records)
     drawn = [k for k in rows_in(records, split) if shares[records[k]["concept"]] > 0]
-    ground = _ground(images, records, mels, sounds)
+    ground = ground_of(images, records, mels, sounds)
     some = {"variants": args.variants, "woven_variants": woven * args.variants, "seed": args.seed}
     for make, sense, rows, alter in (
         (banks.picture_bank, "image", drawn, image),
@@ -120,53 +118,7 @@ def _code(args, split, name, woven, image=None, sound=None):
         make(net, ground, rows, args.work / f"{sense}_{name}.safetensors", vary=alter, **some)
 
 
-def curate(args):
-    """Few typical drawings of each core concept, turned the same way, and few typical clips of each
-    core class → WORK/typical.json: {"drawings": {concept: [[row, whether to mirror it], …]},
-    "clips": {class: [row, …]}}."""
-    net, texts = trained(Autoencoder(), "vae", args), text_bank()
-    images, records = read_pictures(args.data)
-    rows = core_drawings(records)
-    rng = np.random.default_rng(args.seed)
-    captions = {c: [picture_caption(rng, c, row=k % 2 == 0) for k in range(8)] for c in rows}
-    scorer = trained(Scorer(), "image_scorer", args)
-    named, labels = scorer_training.likelihoods(scorer, texts, captions), list(rows)
-
-    @torch.no_grad()
-    def likelihood(row):
-        canvas = centred(np.random.default_rng(0), images[row])  # (128, 128)
-        latent = net.encode(torch.from_numpy(canvas)[None, None])
-        return float(named(latent)[0, labels.index(records[row]["concept"])])
-
-    chosen = {c: typical(some, images, records, likelihood) for c, some in rows.items()}
-    heard = _typical_clips(args, net, texts, images, records)
-    (args.work / "typical.json").write_text(json.dumps({"drawings": chosen, "clips": heard}))
-    print(f"{sum(map(len, chosen.values()))} drawings of {len(chosen)} concepts")
-    print(f"{sum(map(len, heard.values()))} clips of {len(heard)} classes")
-
-
-def _typical_clips(args, net, texts, images, records):
-    """{class: the rows of its clips that a scorer names the most surely through a drawing}."""
-    mels, sounds = prepared_sounds(args)
-    ground = _ground(images, records, mels, sounds)
-    rng = np.random.default_rng(args.seed)
-    captions = {
-        kind: [sound_caption(rng, sounds[rng.choice(rows)]) for _ in range(8)]
-        for kind, rows in ground.clips.items()
-    }
-    scorer = trained(Scorer(), "sound_scorer", args)
-    named, labels = scorer_training.likelihoods(scorer, texts, captions), list(captions)
-
-    @torch.no_grad()
-    def likelihood(row):
-        some = [ground.weave(rng, ground.drawing(rng), ground.played(rng, row)) for _ in range(6)]
-        latents = net.encode(torch.from_numpy(np.stack(some)[:, None]).float())
-        return float(named(latents)[:, labels.index(sounds[row]["class"])].mean())
-
-    return {kind: heard_through(rows, likelihood) for kind, rows in tqdm(ground.clips.items())}
-
-
-def _ground(images, records, mels, sounds, typical=None):
+def ground_of(images, records, mels, sounds, typical=None):
     """What canvases are woven with comes from the training split, whatever the canvas is from."""
     clips = [k for k in rows_in(sounds, "train") if sounds[k]["class"] in CORE_SOUNDS]
     return banks.Ground(
@@ -298,7 +250,7 @@ def _train_alone(args, name, canvases, columns=64):
         seed=args.seed,
     )  # fmt: skip
     run, peak = args.work / f"{name}_alone.safetensors", args.learning_rate or 6e-4
-    state = train(net, loss, run, budget=budget(args), peak=peak, seed=args.seed)
+    state = train(net, loss, run, budget=budget(args), peak=peak, seed=args.seed, muon=True)
     save_file({k: v.contiguous() for k, v in state.items()}, out)
 
 
@@ -312,7 +264,7 @@ def _loom(args):
         raise FileNotFoundError(f"{file} is missing: run `python -m itskit.training curate` first")
     images, records = read_pictures(args.data)
     mels, sounds = prepared_sounds(args)
-    ground = _ground(images, records, mels, sounds, json.loads(file.read_text()))
+    ground = ground_of(images, records, mels, sounds, json.loads(file.read_text()))
     asked = frozenset((concept, kind) for concept, kind, _ in PAIRS + VALIDATION_PAIRS)
     return Loom(
         ground, records, sounds, drawings=grouped(rows_in(records, "train"), records, "concept"),
