@@ -21,7 +21,9 @@ from itskit.models.pocket.networks import (
 from itskit.schedule import stable_diffusion_alpha_bar
 from itskit.training import bank, canvas, captions, data, errors, loop, scorers, stages, unet, vae
 from itskit.training.__main__ import main
-from itskit.training.loom import Batch, Loom, batches
+from itskit.training.everyday import EVERYDAY
+from itskit.training.loom import BROAD, Batch, Loom, batches
+from itskit.training.words import PAIRS, UNSEEN_SOUNDS, VALIDATION_PAIRS
 
 CONCEPTS, CLASSES = ("castle", "bell", "dog"), ("rain", "church_bell")
 
@@ -283,6 +285,42 @@ def test_typical_clips_are_played_more_often(material):
     expected = bank.TYPICAL_CLIPS + (1 - bank.TYPICAL_CLIPS) / 2
     assert second == pytest.approx(expected, abs=0.05)  # 3 errors
     assert {ground.clip(rng, "wind") for _ in range(9)} == {2}  # there is no other
+
+
+def test_typical_clips_are_played_as_recorded_and_others_at_any_rate(material):
+    ground, *_ = material
+    ground.mels = [[np.full((128, 600), grey, np.uint8) for grey in (40, 120, 220)]] * 3
+    rng = np.random.default_rng(0)
+    heard = {k: {int(ground.played(rng, k).mean() * 3) for _ in range(40)} for k in (0, 1)}
+    assert heard == {0: {0, 1, 2}, 1: {1}}  # thirds of white
+
+
+def test_most_sounds_alone_are_of_the_clips_that_are_woven(material):
+    ground, records, sounds = material
+    ground.clips = {"rain": [0, 1]}
+    loom = Loom(ground, records, sounds, drawings=DRAWINGS, played=[2], size=2)
+    rng = np.random.default_rng(0)
+    other = np.mean([loom.clip(rng) == 2 for _ in range(600)])
+    assert other == pytest.approx(BROAD, abs=0.05)  # 3 errors
+
+
+def test_no_everyday_word_is_one_that_the_evaluation_asks_for():
+    asked = {words for _, _, words in PAIRS + VALIDATION_PAIRS} | set(UNSEEN_SOUNDS)
+    everyday = {word for words in EVERYDAY.values() for word in words}
+    assert not everyday & asked
+    assert set(EVERYDAY) == {kind for _, kind, _ in PAIRS + VALIDATION_PAIRS}
+
+
+def test_a_sound_is_called_by_its_clips_captions_everyday_words_and_class():
+    record = {"class": "cow_moo", "captions": ["a bull bellowing"], "keywords": ["cow", "moo"]}
+    rng = np.random.default_rng(0)
+    told = [captions.sound_caption(rng, record) for _ in range(900)]
+    assert np.mean([text == "a bull bellowing" for text in told]) == pytest.approx(0.4, abs=0.05)
+    everyday = [any(word in text for word in EVERYDAY["cow_moo"][:4]) for text in told]
+    assert np.mean(everyday) > 0.3 and any(text.endswith("cow moo") for text in told)
+    rare = {**record, "class": "yak_grunt"}
+    some = [captions.sound_caption(rng, rare) for _ in range(900)]
+    assert np.mean([text == "a bull bellowing" for text in some]) == pytest.approx(0.75, abs=0.05)
 
 
 def test_clips_are_played_by_class_and_recordings_before_synthesis():

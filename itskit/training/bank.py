@@ -59,6 +59,7 @@ class Ground:
         typical = typical or {"drawings": {}, "clips": {}}
         self.typical: dict[str, list[tuple[int, bool]]] = typical["drawings"]
         self.typical_clips: dict[str, list[int]] = typical["clips"]
+        self.as_recorded = {k for some in self.typical_clips.values() for k in some}
 
     def drawing(self, rng, concept=None, rows=None) -> np.ndarray:
         """A concept's drawings, by default any core one's, four in a row (128, 512)."""
@@ -85,7 +86,9 @@ class Ground:
         return int(rng.choice(self.typical_clips[kind] if typical else self.clips[kind]))
 
     def played(self, rng, k, vary=None) -> np.ndarray:
-        mel = self.mels[k][rng.integers(len(self.mels[k]))]
+        """A clip on a canvas (128, 512): a typical one as it was recorded, others at any rate."""
+        rates = self.mels[k]
+        mel = rates[len(rates) // 2 if k in self.as_recorded else rng.integers(len(rates))]
         return fill_with_sound(rng, vary(rng, mel) if vary else mel)
 
     def pair(self, rng, excluded=frozenset()):

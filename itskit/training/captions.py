@@ -6,6 +6,8 @@ templates and every word in `words.py`'s synonym column never occur in a trainin
 
 import inflect
 
+from .everyday import EVERYDAY
+
 PICTURE_TEMPLATES = (
     "{a}", "{one}", "{a} on a black background", "a drawing of {a}", "a painting of {a}, grayscale",
     "a picture of {a}", "an icon of {a}", "a sketch of {a}", "a lithograph of {a}",
@@ -28,17 +30,7 @@ CORE = frozenset(
     microphone, radio, telephone, clock, hourglass, hammer, sword, siren, horn, crown, heart,
     anchor, umbrella, kitten, robot, ghost, baby""".split(",")
 )
-CORE_SOUNDS = frozenset(
-    """church_bell hand_bell organ ship_horn rain elephant_trumpet heartbeat dog_bark horse_gallop
-    cow_moo pig_oink sheep_bleat trumpet footsteps frog_croak bubbles ocean_waves bird_song owl_hoot
-    water_stream hen_cluck bee_buzz harp train_whistle car_engine diesel_engine motorcycle airplane
-    helicopter explosion water_drip wind cricket_chirp thunder wind_chimes piano acoustic_guitar
-    tom_drum clock_tick phone_ring hammering alarm fire_crackle steam_hiss race_car violin xylophone
-    trombone waterfall typing sawing sword_clash saxophone choir splash gong siren steam_train train
-    horse_neigh rooster_crow cuckoo_call applause speech flute cello electric_guitar door_creak
-    glass_break gunshot fireworks music_box big_cat_roar cat_meow wolf_howl laughter singing jet
-    car_horn morse_code whistle crow_caw hawk_screech accordion drum_kit""".split()
-)
+CORE_SOUNDS = frozenset(EVERYDAY)
 
 # Concept names of the prepared set that nobody would type.
 SPOKEN = {"mouse animal": "mouse", "cricket insect": "cricket", "turkey bird": "turkey"}
@@ -74,12 +66,15 @@ def phrase(template: str, word: str) -> str:
 
 
 def sound_caption(rng, record) -> str:
-    """One of the clip's own captions, its class name, or a keyword, in a template."""
-    draw = rng.random()
-    if draw < 0.75:
+    """One of the clip's own captions, an everyday word for it, its class name, or keywords, the
+    latter three in a template."""
+    draw, words = rng.random(), EVERYDAY.get(record["class"], ())
+    if draw < (0.4 if words else 0.75):
         return record["captions"][rng.integers(len(record["captions"]))]
     text = record["class"].replace("_", " ")
-    if draw > 0.88 and record["keywords"]:
+    if words and draw < 0.8:
+        text = words[rng.integers(len(words))]
+    elif draw > 0.9 and record["keywords"]:
         text = " ".join(record["keywords"][:2])
     return SOUND_TEMPLATES[rng.integers(len(SOUND_TEMPLATES))].format(text)
 

@@ -15,6 +15,7 @@ from .loop import half_precision
 from .unet import clip_weights, concept_shares
 
 ALONE = 1 / 3  # of all batches
+BROAD = 0.2  # of the sounds alone are any, the others of the classes and clips that are woven
 
 
 class Batch(NamedTuple):
@@ -33,8 +34,8 @@ class Batch(NamedTuple):
 class Loom(IterableDataset):
     """Batches without end. What is woven comes from `ground`, never an `excluded` (concept, class).
 
-    Drawings and clips alone are of all the training material: `drawings` are the rows of each
-    concept, `played` those of the clips.
+    Drawings alone, and some of the clips alone, are of all the training material: `drawings` are
+    the rows of each concept, `played` those of the clips.
     """
 
     def __init__(
@@ -62,11 +63,16 @@ class Loom(IterableDataset):
 
     def alone(self, rng) -> Batch:
         concepts = rng.choice(list(self.rows), self.size, p=self.concept_weights)
-        clips = rng.choice(self.played, self.size, p=self.clip_weights)
+        clips = [self.clip(rng) for _ in range(self.size)]
         pictures = [self.ground.drawing(rng, c, self.rows[c]) for c in concepts]
         sounds = [self.ground.played(rng, clip) for clip in clips]
         told = self.captions(rng, concepts, clips)
         return Batch(as_bytes(pictures), as_bytes(sounds), *told, woven=False)
+
+    def clip(self, rng) -> int:
+        if rng.random() < BROAD:
+            return int(rng.choice(self.played, p=self.clip_weights))
+        return self.ground.clip(rng, rng.choice(list(self.ground.clips)))
 
     def captions(self, rng, concepts, clips):
         seen = [picture_caption(rng, concept, row=rng.random() < 0.5) for concept in concepts]

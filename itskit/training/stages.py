@@ -237,10 +237,10 @@ def draw(args):
 
 def play(args):
     """The sound U-Net further, alone, on canvases woven afresh: mostly the typical clips."""
-    _train_alone(args, "sound", ((b.sounds, b.sound_captions) for b in _woven(args)))
+    _train_alone(args, "sound", ((b.sounds, b.sound_captions) for b in _woven(args)), 2 * TILE)
 
 
-def _train_alone(args, name, canvases, columns=64):
+def _train_alone(args, name, canvases, columns):
     out = args.work / f"{name}_unet.safetensors"
     net = trained(UNETS[name](), out.stem, args).train().to(args.device)
     coder = trained(Autoencoder(), "vae", args).to(args.device)
