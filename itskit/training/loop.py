@@ -135,8 +135,14 @@ def train(
     state_file = out.with_suffix(".state")
     if state_file.exists():
         state = torch.load(state_file, weights_only=True)
+        saved = state["optimiser"]
+        if not isinstance(saved, list) or len(saved) != len(optimiser.parts):
+            raise ValueError(
+                f"{state_file} was begun by another optimiser: expected the state of "
+                f"{len(optimiser.parts)}; move it away, and {out.name} is begun again"
+            )
         net.load_state_dict(state["net"])
-        optimiser.load_state_dict(state["optimiser"])
+        optimiser.load_state_dict(saved)
         average.state, average.steps, step = state["average"], state["step"], state["step"]
         budget.start -= 60 * state["minutes"]
     torch.manual_seed(seed + step)

@@ -262,9 +262,15 @@ def _loom(args):
     file = args.work / "typical.json"
     if not file.exists():
         raise FileNotFoundError(f"{file} is missing: run `python -m itskit.training curate` first")
+    typical = json.loads(file.read_text())
+    if set(typical) != {"drawings", "clips"}:
+        raise ValueError(
+            f"{file} holds {sorted(typical)[:3]}, as an earlier version wrote it: expected "
+            "'drawings' and 'clips'; run `python -m itskit.training curate` again"
+        )
     images, records = read_pictures(args.data)
     mels, sounds = prepared_sounds(args)
-    ground = ground_of(images, records, mels, sounds, json.loads(file.read_text()))
+    ground = ground_of(images, records, mels, sounds, typical)
     asked = frozenset((concept, kind) for concept, kind, _ in PAIRS + VALIDATION_PAIRS)
     return Loom(
         ground, records, sounds, drawings=grouped(rows_in(records, "train"), records, "concept"),
