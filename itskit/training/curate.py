@@ -20,8 +20,7 @@ MISTAKEN = frozenset(
     lucide/anvil mdi/anvil hugeicons/anvil temaki/anvil.svg temaki/anvil_and_hammer.svg
     icon-park/hammer-and-anvil icon-park-solid/hammer-and-anvil material-symbols/electric-bike
     material-symbols/electric-bike-outline solar/plane-2-bold-duotone solar/plane-bold-duotone
-    game-icons/skull-sabertooth game-icons/saber-toothed-cat-head game-icons/viola
-    lucide-lab/penguin game-icons/turbine mdi/radio-tower game-icons/radio-tower
+    game-icons/viola lucide-lab/penguin mdi/radio-tower game-icons/radio-tower
     fa7-solid/broadcast-tower game-icons/turret game-icons/walking-turret meteocons/tide-high
     icon-park-solid/radio-two icon-park/radio-two carbon/radio game-icons/gun-rose
     game-icons/dagger-rose tabler/fish-bone tabler/fish-bone-filled game-icons/guitar-head
