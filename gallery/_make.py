@@ -11,7 +11,7 @@ from types import ModuleType
 HERE = Path(__file__).parent
 FILES = PAGE, SOUND, PICTURE = "page.html", "sound.mp3", "picture.png"
 TOOLS = ("build", "choose")
-PAGE_STEPS = 6  # of the result, and no other track: about 250 kB a page instead of 1.3 MB
+PAGE_STEPS = 5  # of the result, and no other track: about 250 kB a page instead of 1.3 MB
 
 
 @dataclass(frozen=True)
