@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 import itskit
+from itskit.compose import compose
 from itskit.models.pocket.networks import (
     Autoencoder,
     LayoutUNet,
@@ -20,10 +22,30 @@ from itskit.models.pocket.networks import (
     text_unet,
 )
 from itskit.schedule import stable_diffusion_alpha_bar
-from itskit.training import bank, canvas, captions, data, errors, loop, scorers, stages, unet, vae
+from itskit.training import (
+    bank,
+    canvas,
+    captions,
+    data,
+    errors,
+    harvest,
+    loop,
+    scorers,
+    stages,
+    unet,
+    vae,
+)
 from itskit.training.__main__ import main
 from itskit.training.everyday import EVERYDAY
-from itskit.training.loom import BROAD, Batch, Loom, batches, latents_of, read_harvest
+from itskit.training.loom import (
+    BROAD,
+    Batch,
+    Loom,
+    batches,
+    harvested,
+    latents_of,
+    read_harvest,
+)
 from itskit.training.words import PAIRS, UNSEEN_SOUNDS, VALIDATION_PAIRS
 
 CONCEPTS, CLASSES = ("castle", "bell", "dog"), ("rain", "church_bell")
@@ -73,6 +95,10 @@ def folders(tmp_path_factory):
     return ["--data", str(root), "--work", str(work), "--device", "cpu"], work
 
 
+def interrupt(step):
+    raise KeyboardInterrupt
+
+
 @pytest.mark.slow
 def test_every_stage_makes_a_pair_that_composes(folders, tmp_path, capsys, monkeypatch):
     args, work = folders
@@ -92,8 +118,18 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path, capsys, monke
     main(["curate", *args])
     main(["draw", *args, "--steps", "4", "--batch", "4"])
     main(["play", *args, "--steps", "4", "--batch", "4"])
-    main(["harvest", *args, "--steps", "4"])
-    kept = read_harvest(work)
+    main(["harvest", *args, "--steps", "2"])
+    first, _ = read_harvest(work / "harvest_0.safetensors")
+    main(["harvest", *args, "--steps", "2"])  # goes on
+    latents, told = read_harvest(work / "harvest_0.safetensors")
+    assert torch.equal(torch.stack(latents)[: len(first)], torch.stack(first))
+    assert len(torch.unique(torch.stack(latents), dim=0)) == len(told) > len(first)
+    monkeypatch.setattr(harvest, "compose", partial(compose, callback=interrupt))
+    with pytest.raises(KeyboardInterrupt):
+        main(["harvest", *args, "--steps", "2"])
+    monkeypatch.undo()
+    assert len(read_harvest(work / "harvest_0.safetensors")[0]) == len(told)
+    kept = harvested(work)
     assert set(kept) <= {(c, k) for c in CONCEPTS for k in CLASSES} - {("castle", "church_bell")}
     assert {latent.shape for some in kept.values() for latent in some} == {(4, 16, 64)}
     assert 4 <= sum(map(len, kept.values())) <= 8  # of eight, among three things and two sounds
@@ -283,7 +319,7 @@ def test_what_came_out_right_is_shown_again(material, tmp_path):
     ones = torch.ones(3, 4, 16, 64).half() * torch.tensor([1, 2, 3]).half()[:, None, None, None]
     told = [("cat", "rain"), ("dog", "wind"), ("dog", "wind")]
     save_file({"latents": ones}, tmp_path / "harvest_7.safetensors", {"pairs": json.dumps(told)})
-    kept = read_harvest(tmp_path)
+    kept = harvested(tmp_path)
     assert {pair: len(some) for pair, some in kept.items()} == {told[0]: 1, told[1]: 2}
     loom = Loom(ground, records, sounds, drawings=DRAWINGS, played=range(3), size=64, kept=kept)
     levels = []

@@ -18,6 +18,7 @@ from ..models import pocket
 from . import stages
 from .captions import picture_caption, sound_caption
 from .evaluate import in_half_precision
+from .loom import read_harvest
 from .loop import Budget
 from .scorers import likelihoods
 
@@ -29,28 +30,36 @@ OFTEN = 25  # pairs of captions until the file is written again
 def main(args):
     """WORK/harvest_SEED.safetensors: latents (N, 4, 16, 64) and, as metadata, their pairs.
 
-    By the package's weights, or those in the folder --weights; each file that is there in the end
-    is learned from, so more come from another --seed, or at the same time.
+    By the package's weights, or those in the folder --weights. `together` learns from each file
+    that is there, so another --seed may harvest beside this one, or with other weights.
     """
     pair = pocket.load(args.weights or pocket.FOLDER)
     pair = replace(pair, image=in_half_precision(pair.image), sound=in_half_precision(pair.sound))
     loom, file = stages.loom_of(args), args.work / f"harvest_{args.seed}.safetensors"
-    rng, budget = np.random.default_rng(args.seed), Budget(args.steps, args.minutes)
+    latents, pairs = read_harvest(file) if file.exists() else ([], [])
+    rng = np.random.default_rng((args.seed, len(pairs)))  # not again what is there
     named = _namers(loom, args.weights or pocket.FOLDER, pair, rng)
-    latents, pairs = [], []
+    budget, found = Budget(args.steps, args.minutes), len(pairs)
     bar = tqdm(count(1), desc="harvest", mininterval=5)
-    for step in bar:
-        made, concept, kind = _composed(pair, loom, rng)
-        canvases = pair.image.encode(pair.image.decode(made))  # as they are seen and heard
-        right = named["image"](canvases, concept) & named["sound"](canvases, kind)
-        latents += list(made[right])
-        pairs += [(concept, kind)] * int(right.sum())
-        ended = budget.progress(step) >= 1
-        if latents and (ended or step % OFTEN == 0):
-            bar.set_postfix_str(f"{len(pairs)} of {SEEDS * step}")
-            save_file({"latents": torch.stack(latents).half()}, file, {"pairs": json.dumps(pairs)})
-        if ended:
-            break
+    try:
+        for step in bar:
+            made, concept, kind = _composed(pair, loom, rng)
+            canvases = pair.image.encode(pair.image.decode(made))  # as they are seen and heard
+            right = named["image"](canvases, concept) & named["sound"](canvases, kind)
+            latents += list(made[right].half())
+            pairs += [(concept, kind)] * int(right.sum())
+            bar.set_postfix_str(f"{len(pairs) - found} of {SEEDS * step}", refresh=False)
+            if budget.progress(step) >= 1:
+                break
+            if step % OFTEN == 0:
+                _write(file, latents, pairs)
+    finally:  # Ctrl-C, too, keeps what there is
+        _write(file, latents, pairs)
+
+
+def _write(file, latents, pairs):
+    if pairs:
+        save_file({"latents": torch.stack(latents)}, file, {"pairs": json.dumps(pairs)})
 
 
 def _composed(pair, loom, rng):
@@ -64,6 +73,8 @@ def _composed(pair, loom, rng):
     heard = sound_caption(rng, loom.clips[clip])
     seeds = rng.integers(2**31, size=SEEDS).tolist()
     made = compose(pair, seen, heard, seeds=seeds, progress=False, **scales)
+    if "stopped" in made.recipe:  # by Ctrl-C, and half made
+        raise KeyboardInterrupt
     return made.latent, concept, loom.clips[clip]["class"]
 
 

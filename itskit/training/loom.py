@@ -114,12 +114,17 @@ def latents_of(vae, canvases, device):
         return vae.encode(pictures).float()
 
 
-def read_harvest(folder) -> dict[tuple[str, str], list[np.ndarray]]:
-    """{(concept, class): its latents (4, 16, 64), float16} of all the files of `harvest`."""
+def read_harvest(file) -> tuple[list[torch.Tensor], list[tuple[str, str]]]:
+    """What `harvest` wrote: latents (4, 16, 64), float16, and the (concept, class) of each."""
+    with safe_open(file, framework="pt") as stored:
+        pairs = [tuple(pair) for pair in json.loads(stored.metadata()["pairs"])]
+        return list(stored.get_tensor("latents")), pairs
+
+
+def harvested(folder) -> dict[tuple[str, str], list[np.ndarray]]:
+    """{(concept, class): its latents (4, 16, 64)} of all the files of `harvest` in a folder."""
     kept: dict[tuple[str, str], list[np.ndarray]] = {}
-    for path in sorted(folder.glob("harvest_*.safetensors")):
-        with safe_open(path, framework="np") as file:
-            pairs = json.loads(file.metadata()["pairs"])
-            for key, latent in zip(pairs, file.get_tensor("latents"), strict=True):
-                kept.setdefault(tuple(key), []).append(latent)
+    for file in sorted(folder.glob("harvest_*.safetensors")):
+        for latent, pair in zip(*read_harvest(file), strict=True):
+            kept.setdefault(pair, []).append(latent.numpy())
     return kept

@@ -18,7 +18,7 @@ from . import unet as unet_training
 from . import vae as vae_training
 from .captions import CORE, CORE_SOUNDS
 from .data import RATES, all_mel_pictures, read_pictures, read_sounds
-from .loom import Loom, batches, latents_of, read_harvest
+from .loom import Loom, batches, harvested, latents_of
 from .loop import Budget, half_precision, load_weights, train
 from .vary import redrawn, rerecorded
 from .words import PAIRS, VALIDATION_PAIRS
@@ -219,7 +219,7 @@ def together(args):
     calls = [call_of(nets["image"], args, TILE), call_of(nets["sound"], args)]
     loss = unet_training.together_loss_function(
         calls, partial(latents_of, coder, device=args.device),
-        _woven(args, read_harvest(args.work)), text_bank(args.device),
+        _woven(args, harvested(args.work)), text_bank(args.device),
         [partial(layout_loss, nets[name]) for name in names], device=args.device, seed=args.seed,
     )  # fmt: skip
     out, peak = args.work / "together.safetensors", args.learning_rate or 2e-4
