@@ -118,7 +118,8 @@ def read_harvest(file) -> tuple[list[torch.Tensor], list[tuple[str, str]]]:
     """What `harvest` wrote: latents (4, 16, 64), float16, and the (concept, class) of each."""
     with safe_open(file, framework="pt") as stored:
         pairs = [tuple(pair) for pair in json.loads(stored.metadata()["pairs"])]
-        return list(stored.get_tensor("latents")), pairs
+        # Copied: what is mapped from the file would change when `harvest` writes it again.
+        return list(stored.get_tensor("latents").clone()), pairs
 
 
 def harvested(folder) -> dict[tuple[str, str], list[np.ndarray]]:
