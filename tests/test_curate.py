@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from itskit.training import curate
+from itskit.training.captions import CORE_SOUNDS
 
 
 def block(height, width, grey=100):
@@ -109,6 +110,16 @@ def test_mistaken_ones_are_never_chosen():
     assert not curate.fits(record("viola", "violin") | {"id": "game-icons/viola"})
     assert not curate.fits(record("pig", "pig"))
     assert curate.fits(record("pig", "pig") | {"id": "game-icons/pig"})
+
+
+def test_a_typical_clip_is_what_one_thinks_of_at_the_word_of_its_class():
+    def right(kind, caption):
+        return curate.sounds_right({"class": kind, "captions": [caption, "a recording of a bee"]})
+
+    assert right("bee_buzz", "bees buzzing") and not right("bee_buzz", "a mosquito buzzing")
+    assert right("organ", "a church pipe organ") and not right("organ", "an electric organ")
+    assert right("cow_moo", "a bull bellowing")  # no rule
+    assert set(curate.HEARD) <= CORE_SOUNDS
 
 
 def test_drawings_that_a_scorer_names_are_chosen_from_if_they_are_enough():

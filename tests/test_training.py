@@ -314,14 +314,16 @@ def test_every_worker_of_the_loom_weaves_something_else(material):
     assert not any(torch.equal(a, b) for k, a in enumerate(woven) for b in woven[:k])
 
 
-def test_what_came_out_right_is_shown_again(material, tmp_path):
+@pytest.mark.parametrize("repeat", [0.0, 0.5])
+def test_what_came_out_right_is_shown_again(material, tmp_path, repeat):
     ground, records, sounds = material
     ones = torch.ones(3, 4, 16, 64).half() * torch.tensor([1, 2, 3]).half()[:, None, None, None]
     told = [("cat", "rain"), ("dog", "wind"), ("dog", "wind")]
     save_file({"latents": ones}, tmp_path / "harvest_7.safetensors", {"pairs": json.dumps(told)})
     kept = harvested(tmp_path)
     assert {pair: len(some) for pair, some in kept.items()} == {told[0]: 1, told[1]: 2}
-    loom = Loom(ground, records, sounds, drawings=DRAWINGS, played=range(3), size=64, kept=kept)
+    ways = {"drawings": DRAWINGS, "played": range(3), "size": 64}
+    loom = Loom(ground, records, sounds, **ways, kept=kept, repeat=repeat)
     levels = []
     for batch, _ in zip(batches(loom), range(90), strict=False):
         if batch.pictures.ndim == 3:
@@ -333,9 +335,28 @@ def test_what_came_out_right_is_shown_again(material, tmp_path):
         for latent, (seen, heard) in zip(latents, pairs, strict=True):
             assert ("cat" in seen, "rain" in heard) == (bool(latent.max() == 1),) * 2
         levels += latents[:, 0, 0, 0].tolist()
+    if not repeat:
+        assert not levels
+        return
     assert 15 < len(levels) / 64 < 45  # half of two in three
     assert np.mean([level == 1 for level in levels]) == pytest.approx(0.5, abs=0.05)
     assert np.mean([level == 3 for level in levels]) == pytest.approx(0.25, abs=0.05)
+
+
+def test_what_rarely_came_out_right_is_woven_more_often(material):
+    ground, records, sounds = material
+    latent = np.zeros((4, 16, 64), np.float16)
+    kept = {("cat", "rain"): [latent] * 3, ("dog", "rain"): [latent]}
+    Loom(ground, records, sounds, drawings=DRAWINGS, played=range(3), size=2, kept=kept)
+    # of 4, where 2 are usual: cat 3, dog 1, rain 4, wind none
+    assert ground.concept_odds * (1 / 1.8 + 1 / 0.8) == pytest.approx([1 / 1.8, 1 / 0.8])
+    assert ground.kind_odds * (1 / 2.3 + 1 / 0.3) == pytest.approx([1 / 2.3, 1 / 0.3])
+    rng = np.random.default_rng(0)
+    pairs = [ground.pair(rng)[1:] for _ in range(400)]
+    cats = np.mean([concept == "cat" for concept, _ in pairs])
+    windy = np.mean([clip == 2 for _, clip in pairs])
+    assert cats == pytest.approx(0.8 / 2.6, abs=0.07)  # 3 errors
+    assert windy == pytest.approx(2.3 / 2.6, abs=0.05)
 
 
 def test_typical_drawings_are_shown_more_often(material):

@@ -60,10 +60,11 @@ class Ground:
         self.typical: dict[str, list[tuple[int, bool]]] = typical["drawings"]
         self.typical_clips: dict[str, list[int]] = typical["clips"]
         self.as_recorded = {k for some in self.typical_clips.values() for k in some}
+        self.concept_odds = self.kind_odds = None  # each alike
 
     def drawing(self, rng, concept=None, rows=None) -> np.ndarray:
         """A concept's drawings, by default any core one's, four in a row (128, 512)."""
-        concept = concept or rng.choice(list(self.drawings))
+        concept = concept or self.concept(rng)
         if concept in self.typical and rng.random() < TYPICAL:
             some, size = self.typical[concept], int(rng.integers(92, 122))
             which = [some[rng.integers(len(some))] for _ in range(COLUMNS // ROWS)]
@@ -78,7 +79,13 @@ class Ground:
 
     def sound(self, rng) -> np.ndarray:
         """A clip of any class on a canvas (128, 512)."""
-        return self.played(rng, self.clip(rng, rng.choice(list(self.clips))))
+        return self.played(rng, self.clip(rng, self.kind(rng)))
+
+    def concept(self, rng) -> str:
+        return str(rng.choice(list(self.drawings), p=self.concept_odds))
+
+    def kind(self, rng) -> str:
+        return str(rng.choice(list(self.clips), p=self.kind_odds))
 
     def clip(self, rng, kind) -> int:
         """The row of one of a class's clips."""
@@ -100,7 +107,7 @@ class Ground:
     def match(self, rng, excluded=frozenset()):
         """(concept, clip): any but the excluded (concept, class)."""
         while True:
-            concept, kind = rng.choice(list(self.drawings)), rng.choice(list(self.clips))
+            concept, kind = self.concept(rng), self.kind(rng)
             if (concept, kind) not in excluded:
                 return concept, self.clip(rng, kind)
 

@@ -42,8 +42,16 @@ NEVER = {
     "hammer": ("wrench", "gear"),
     "motorcycle": ("scooter", "moped", "vespa"),
 }
+# What the captions of typical clips say, where a class is wide: bees are no mosquitoes, hammers no
+# pickaxes, and who asks for an organ thinks of a church.
+HEARD = {
+    "bee_buzz": "bee", "hammering": "hammer", "organ": "pipe organ", "fire_crackle": "crackling",
+    "cricket_chirp": "cricket", "siren": "wailing", "horse_gallop": "galloping",
+    "horse_neigh": "neighing", "trumpet": "a trumpet",
+}  # fmt: skip
 
-# By eye, where the rule below mixes kinds: steamers, monkeys with tails, whole animals, towers.
+# By eye, where the rule below mixes kinds: steamers, monkeys with tails, whole animals, towers,
+# hens, firs.
 CHOSEN = {
     "ship": """noto/passenger-ship noto/ship noto-emoji-font/U+1F6F3 noto-emoji-font/U+1F6A2
     emojione/ship emojione-mono/ship noto-v1/ship""".split(),
@@ -57,6 +65,13 @@ CHOSEN = {
     healthicons/animal-pig""".split(),
     "windmill": """game-icons/windmill ph/windmill-duotone ph/windmill-fill maki/windmill
     streamline-pixel/ecology-windmill-1 temaki/windmill.svg""".split(),
+    "eagle": """openclipart/animals/birds/eagle_01.svg noto/eagle noto-v1/eagle
+    noto-emoji-font/U+1F985 symbola/U+1F985""".split(),
+    "chicken": """openclipart/animals/birds/hen_01.svg healthicons/animal-chicken
+    healthicons/animal-chicken-outline game-icons/chicken""".split(),
+    "forest": """game-icons/forest material-symbols/forest-outline
+    lucide-lab/trees-forest""".split(),
+    "garden": "maki/garden guidance/garden temaki/garden_bed.svg".split(),
 }
 SHOWN_AS = {"kitten": "cat"}  # of a kitten there is a single drawing
 
@@ -70,6 +85,11 @@ def fits(record) -> bool:
         and any(word in name for word in ONLY.get(concept, ("",)))
         and not any(word in name for word in NEVER.get(concept, ()))
     )
+
+
+def sounds_right(record) -> bool:
+    """Is this clip what one thinks of at the word of its class?"""
+    return HEARD.get(record["class"], "") in record["captions"][0]
 
 
 def centred(rng, image: np.ndarray, size=112) -> np.ndarray:

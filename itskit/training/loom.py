@@ -17,7 +17,7 @@ from .loop import half_precision
 from .unet import clip_weights, concept_shares
 
 ALONE = 1 / 3  # of all batches
-KEPT = 0.5  # of the others repeat what came out right (`harvest`), if there is any
+KEPT = 0.35  # of the others repeat what came out right (`harvest`), if there is any
 BROAD = 0.2  # of the sounds alone are any, the others of the classes and clips that are woven
 
 
@@ -38,14 +38,21 @@ class Loom(IterableDataset):
 
     Drawings alone, and some of the clips alone, are of all the training material: `drawings` are
     the rows of each concept, `played` those of the clips. `kept` are latents that came out right
-    (`harvest`), of each (concept, class).
+    (`harvest`), of each (concept, class): a share `repeat` of what is woven repeats them, and what
+    they have few of is woven more often.
     """
 
     def __init__(
         self, ground, records, clips, *, drawings, played, size, excluded=frozenset(), kept=None,
-        seed=0,
+        repeat=0.0, seed=0,
     ):  # fmt: skip
-        self.kept = kept or {}
+        self.kept: dict[str, list] = {}  # class: its (concept, latents)
+        for (concept, kind), latents in (kept or {}).items():
+            self.kept.setdefault(kind, []).append((concept, latents))
+        self.repeat = repeat if kept else 0.0
+        if kept:
+            ground.concept_odds = odds(list(ground.drawings), kept, 0)
+            ground.kind_odds = odds(list(ground.clips), kept, 1)
         self.ground, self.clips, self.size = ground, clips, size
         self.excluded, self.seed, self.played = excluded, seed, played
         shares = concept_shares(records)
@@ -61,7 +68,7 @@ class Loom(IterableDataset):
             if rng.random() < ALONE:
                 yield self.alone(rng)
             else:
-                yield self.again(rng) if rng.random() < KEPT and self.kept else self.together(rng)
+                yield self.again(rng) if rng.random() < self.repeat else self.together(rng)
 
     def together(self, rng) -> Batch:
         made = [self.ground.pair(rng, self.excluded) for _ in range(self.size)]
@@ -70,10 +77,10 @@ class Loom(IterableDataset):
         return Batch(both, both, *self.captions(rng, concepts, clips), woven=True)
 
     def again(self, rng) -> Batch:
-        chosen = rng.choice(list(self.kept), self.size).tolist()  # each pair alike
-        concepts, kinds = zip(*chosen, strict=True)
-        latents = [self.kept[concept, kind] for concept, kind in chosen]
-        both = np.stack([some[rng.integers(len(some))] for some in latents])
+        kinds = rng.choice(list(self.kept), self.size).tolist()  # each class alike
+        chosen = [self.kept[kind][rng.integers(len(self.kept[kind]))] for kind in kinds]
+        concepts = [concept for concept, _ in chosen]
+        both = np.stack([some[rng.integers(len(some))] for _, some in chosen])
         clips = [self.ground.clip(rng, kind) for kind in kinds]
         return Batch(both, both, *self.captions(rng, concepts, clips), woven=True)
 
@@ -88,11 +95,22 @@ class Loom(IterableDataset):
     def clip(self, rng) -> int:
         if rng.random() < BROAD:
             return int(rng.choice(self.played, p=self.clip_weights))
-        return self.ground.clip(rng, rng.choice(list(self.ground.clips)))
+        return self.ground.clip(rng, self.ground.kind(rng))
 
     def captions(self, rng, concepts, clips):
         seen = [picture_caption(rng, concept, row=rng.random() < 0.5) for concept in concepts]
         return seen, [sound_caption(rng, self.clips[clip]) for clip in clips]
+
+
+def odds(names, kept, place) -> np.ndarray:
+    """How often to show each of the concepts (`place` 0) or classes (1) by how few of them are
+    `kept`: four times as often as usual if none is, half as often if it is twice as many as usual.
+    """
+    found = np.array(
+        [sum(len(some) for pair, some in kept.items() if pair[place] == name) for name in names]
+    )
+    weights = 1 / (0.3 + found / max(1e-9, found.mean()))
+    return weights / weights.sum()
 
 
 def as_bytes(canvases) -> np.ndarray:

@@ -18,7 +18,7 @@ from . import unet as unet_training
 from . import vae as vae_training
 from .captions import CORE, CORE_SOUNDS
 from .data import RATES, all_mel_pictures, read_pictures, read_sounds
-from .loom import Loom, batches, harvested, latents_of
+from .loom import KEPT, Loom, batches, harvested, latents_of
 from .loop import Budget, half_precision, load_weights, train
 from .vary import redrawn, rerecorded
 from .words import PAIRS, VALIDATION_PAIRS
@@ -219,7 +219,7 @@ def together(args):
     calls = [call_of(nets["image"], args, TILE), call_of(nets["sound"], args)]
     loss = unet_training.together_loss_function(
         calls, partial(latents_of, coder, device=args.device),
-        _woven(args, harvested(args.work)), text_bank(args.device),
+        _woven(args, repeat=KEPT), text_bank(args.device),
         [partial(layout_loss, nets[name]) for name in names], device=args.device, seed=args.seed,
     )  # fmt: skip
     out, peak = args.work / "together.safetensors", args.learning_rate or 2e-4
@@ -255,11 +255,11 @@ def _train_alone(args, name, canvases, columns):
     save_file({k: v.contiguous() for k, v in state.items()}, out)
 
 
-def _woven(args, kept=None):
-    return batches(loom_of(args, kept), args.workers)
+def _woven(args, repeat=0.0):
+    return batches(loom_of(args, harvested(args.work), repeat), args.workers)
 
 
-def loom_of(args, kept=None):
+def loom_of(args, kept=None, repeat=0.0):
     """Batches of training material; the pairs that `evaluate` asks for are not among them."""
     file = args.work / "typical.json"
     if not file.exists():
@@ -277,7 +277,7 @@ def loom_of(args, kept=None):
     return Loom(
         ground, records, sounds, drawings=grouped(rows_in(records, "train"), records, "concept"),
         played=rows_in(sounds, "train"), size=max(1, (args.batch or 32) // 4), excluded=asked,
-        kept=kept, seed=args.seed,
+        kept=kept, repeat=repeat, seed=args.seed,
     )  # fmt: skip
 
 

@@ -73,4 +73,8 @@ def _typical_clips(args, net, texts, images, records):
         )
         return [rows[k] for k in places]
 
-    return {kind: chosen(rows) for kind, rows in tqdm(ground.clips.items())}
+    right = {
+        kind: [k for k in rows if curate.sounds_right(sounds[k])] or rows
+        for kind, rows in ground.clips.items()
+    }
+    return {kind: chosen(rows) for kind, rows in tqdm(right.items())}
