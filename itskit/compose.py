@@ -147,10 +147,10 @@ def guides(
     """
     prompts = {"image": image_prompt, "sound": sound_prompt}
     settings = _resolve(pair, tuple(prompts.values()), preset, settings)
+    given = {name: prompt for name, prompt in prompts.items() if prompt is not None}
+    solo = len(given) == 1
     return [
-        _guide(getattr(pair, name), name, prompt, settings)
-        for name, prompt in prompts.items()
-        if prompt is not None
+        _guide(getattr(pair, name), name, prompt, settings, solo) for name, prompt in given.items()
     ]
 
 
@@ -201,10 +201,10 @@ def _is_zero(weight) -> bool:
     return np.isscalar(weight) and weight == 0
 
 
-def _guide(modality: Modality, name: str, prompt: str, settings: dict) -> Guide:
+def _guide(modality: Modality, name: str, prompt: str, settings: dict, solo: bool) -> Guide:
     """The guide of the "image" or "sound" settings."""
     scale, weight, start = (settings[f"{name}_{which}"] for which in ("scale", "weight", "start"))
-    encoded = encode_prompt(modality, prompt, settings[f"{name}_negative"])
+    encoded = encode_prompt(modality, prompt, settings[f"{name}_negative"], solo=solo)
     return Guide(modality, encoded, scale=scale, weight=_replay_weight(weight), start=start)
 
 

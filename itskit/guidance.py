@@ -26,8 +26,12 @@ class Prompt:
 
 
 @torch.no_grad()
-def encode_prompt(modality: Modality, text: str, negative: str = "") -> Prompt:
+def encode_prompt(
+    modality: Modality, text: str, negative: str = "", *, solo: bool = False
+) -> Prompt:
     """Encode `text`, and `negative`, words to keep away from, which may be empty.
+
+    `solo` is for a run in which no other model speaks.
 
     Raises ValueError if `text` is empty or one of them is no text.
     """
@@ -39,7 +43,8 @@ def encode_prompt(modality: Modality, text: str, negative: str = "") -> Prompt:
         raise ValueError(
             f"the negative prompt for {modality.name!r} was {negative!r}: expected words, or ''"
         )
-    return Prompt(text, negative, modality.encode_prompt(text), modality.encode_prompt(negative))
+    encode = (solo and modality.encode_solo) or modality.encode_prompt
+    return Prompt(text, negative, encode(text), encode(negative))
 
 
 @dataclass(frozen=True, eq=False)

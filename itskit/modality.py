@@ -108,6 +108,8 @@ class Modality:
     analyse           Picture, Sound, PIL image or array -> picture (1, 1, H, W): the way back from
                       render, if there is one
     vae_scale_factor  pixels along a side of a latent cell
+    encode_solo       encode_prompt for a run in which no other model speaks, if that makes a
+                      difference to this one
     """
 
     name: str
@@ -121,6 +123,7 @@ class Modality:
     width_multiple: int = 1
     analyse: Callable[..., Tensor] | None = None
     vae_scale_factor: int = 8
+    encode_solo: Callable[[str], Tensor] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,12 +1,13 @@
 """The whole method in one call equals its parts, and can be made again from its recipe."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from toys import RATE, gaussian_pair, pair
+from toys import RATE, gaussian, gaussian_pair, pair
 
 from itskit.compose import DEFAULTS, compose, guides, recompose
 from itskit.guidance import Guide, encode_prompt
@@ -73,6 +74,18 @@ def test_guides_of_one_prompt_or_none():
         guides(toys, None, None)
     with pytest.raises(ValueError, match="unknown setting 'scale': expected one of"):
         guides(toys, "a", "b", scale=3.0)
+
+
+def test_only_a_model_without_the_other_is_told_that_it_is_alone():
+    told = gaussian("either", {"a": 3.0}).encode_prompt
+    both = gaussian_pair(1.0, 1.0)
+    image, sound = (replace(modality, encode_solo=told) for modality in (both.image, both.sound))
+    toys = replace(both, image=image, sound=sound)
+    settings = {"image_scale": 1.0, "sound_scale": 1.0, "solver": "dpmpp_2m", **FAST}
+    for prompts, mean in ((("a", "a"), 1.0), (("a", None), 3.0), ((None, "a"), 3.0)):
+        made = compose(toys, *prompts, **settings)
+        assert torch.allclose(made.latent, torch.full_like(made.latent, mean), atol=1e-4)
+        assert torch.equal(recompose(toys, made.recipe, progress=False).latent, made.latent)
 
 
 def test_negative_prompts_are_those_of_encode_prompt():

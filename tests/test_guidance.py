@@ -1,5 +1,7 @@
 """Guidance and blending against closed forms and against plain loops."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -44,6 +46,17 @@ def test_both_branches_in_one_call_are_two_calls():
     got = estimate_noise(Guide(modality, prompt), latent, 400)
     torch.testing.assert_close(got, torch.cat(rows), rtol=1e-5, atol=1e-5)
     assert not got.requires_grad
+
+
+def test_solo_words_are_those_of_encode_solo_if_there_is_one():
+    plain = gaussian("image", {"c": 2.0, "u": -1.0})
+    told = gaussian("image", {"c": 5.0, "u": 3.0}).encode_prompt
+    modality = replace(plain, encode_solo=told)
+    words = {solo: encode_prompt(modality, "c", "u", solo=solo) for solo in (False, True)}
+    for solo, encode in ((False, plain.encode_prompt), (True, told)):
+        assert torch.equal(words[solo].cond, encode("c"))
+        assert torch.equal(words[solo].uncond, encode("u"))
+    assert torch.equal(encode_prompt(plain, "c", solo=True).cond, plain.encode_prompt("c"))
 
 
 def test_scale_one_asks_the_conditional_branch_only():

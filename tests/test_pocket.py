@@ -13,7 +13,7 @@ from itskit import spectrogram
 from itskit.modality import Sound
 from itskit.models import pocket
 from itskit.models.pocket.networks import Autoencoder
-from itskit.models.pocket.weights import FOLDER, dequantise, quantise
+from itskit.models.pocket.weights import FOLDER, dequantise, load_weights, quantise
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +112,19 @@ def test_text_is_one_tensor_with_the_sentence_first(pair):
     assert sentence[0].norm() == pytest.approx(1, abs=1e-5)
     assert sentence[0] @ sentence[1] > sentence[0] @ sentence[2]
     assert not dog[0, 10:].any()  # a short prompt ends in zeros
+
+
+def test_solo_words_are_the_usual_ones_and_what_was_learned(pair, copy):
+    shifts = load_weights(FOLDER, pocket.SOLO)
+    for modality in (pair.image, pair.sound):
+        added = modality.encode_solo("a bell") - modality.encode_prompt("a bell")
+        assert added.any()
+        torch.testing.assert_close(added[0], shifts[modality.name], atol=1e-5, rtol=0)
+    manifest = json.loads((copy / "weights.json").read_text())
+    del manifest[pocket.SOLO]  # as older weights are
+    (copy / "weights.json").write_text(json.dumps(manifest))
+    older = itskit.load_pair(copy)
+    assert older.image.encode_solo is None and older.sound.encode_solo is None
 
 
 def test_sentences_are_those_of_the_original_encoder(pair):

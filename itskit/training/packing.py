@@ -26,7 +26,7 @@ def pack(args):
     """The trained networks as the package ships them."""
     folder = args.weights or FOLDER
     for name, bits in {"vae": 16, "image_unet": 8, "sound_unet": 8,
-                       "image_scorer": 8, "sound_scorer": 8}.items():  # fmt: skip
+                       "image_scorer": 8, "sound_scorer": 8, "solo": 16}.items():  # fmt: skip
         file = args.work / f"{name}.safetensors"
         if not file.exists():
             print(f"{file} is missing; {name} stays as it is")
@@ -47,6 +47,8 @@ def _training(file) -> str:
     if file.stem.endswith("_unet"):
         logs["typical ones "] = file.with_name(file.stem.replace("_unet", "_alone.log"))
         logs["together "] = file.with_name("together.log")
+    if file.stem == "solo":
+        logs = {f"{name} ": file.with_name(f"{name}_solo.log") for name in ("image", "sound")}
     if file.stem == "vae":
         logs["decoder alone "] = file.with_name("decoder.log")
     last = {

@@ -8,7 +8,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ..models.pocket import TILE
-from ..models.pocket.networks import UNETS, Autoencoder, Scorer, layout_loss, predict_v
+from ..models.pocket.networks import (
+    TEXT_ROWS,
+    TEXT_WIDTH,
+    UNETS,
+    Autoencoder,
+    Scorer,
+    layout_loss,
+    predict_v,
+)
 from ..models.pocket.text import TextEncoder
 from ..models.pocket.weights import FOLDER
 from ..models.pocket.weights import load_weights as read_weights
@@ -231,24 +239,57 @@ def together(args):
         )
 
 
+SHOWN = {  # what of a batch a model that learns alone is shown
+    "image": lambda batch: (batch.pictures, batch.picture_captions),
+    "sound": lambda batch: (batch.sounds, batch.sound_captions),
+}
+
+
 def draw(args):
     """The picture U-Net further, alone, on canvases woven afresh: mostly the typical drawings."""
-    _train_alone(args, "image", ((b.pictures, b.picture_captions) for b in _woven(args)), TILE)
+    _train_alone(args, "image", TILE)
 
 
 def play(args):
     """The sound U-Net further, alone, on canvases woven afresh: mostly the typical clips."""
-    _train_alone(args, "sound", ((b.sounds, b.sound_captions) for b in _woven(args)), 2 * TILE)
+    _train_alone(args, "sound", 2 * TILE)
 
 
-def _train_alone(args, name, canvases, columns):
+def solo(args):
+    """What is added to the words of a U-Net that has the canvas to itself; nothing else changes.
+
+    Both learned from canvases that they share and from others, under the same captions. This tells
+    them which it is, as textual inversion tells of a style (Gal et al. 2022, arXiv 2208.01618).
+    """
+    shifts = _learn_solo(args, "image", TILE) | _learn_solo(args, "sound", 2 * TILE)
+    save_file(shifts, args.work / "solo.safetensors")
+
+
+def _learn_solo(args, name, columns):
+    """{name: (24, 384)}."""
+    unet = trained(UNETS[name](), f"{name}_unet", args).requires_grad_(False).to(args.device)
+    coder, texts = trained(Autoencoder(), "vae", args).to(args.device), text_bank(args.device)
+    shift = torch.nn.ParameterDict({name: torch.zeros(TEXT_ROWS, TEXT_WIDTH)}).to(args.device)
+    plain = (batch for batch in _woven(args) if not batch.woven)
+    loss = unet_training.alone_loss_function(
+        call_of(unet, args), partial(latents_of, coder, device=args.device),
+        map(SHOWN[name], plain),
+        lambda captions: texts(captions).to(args.device) + shift[name],
+        columns=columns, device=args.device, seed=args.seed,
+    )  # fmt: skip
+    run, peak = args.work / f"{name}_solo.safetensors", args.learning_rate or 1e-2
+    state = train(shift, loss, run, budget=budget(args), peak=peak, weight_decay=0, seed=args.seed)
+    return {key: value.cpu().contiguous() for key, value in state.items()}
+
+
+def _train_alone(args, name, columns):
     out = args.work / f"{name}_unet.safetensors"
     net = trained(UNETS[name](), out.stem, args).train().to(args.device)
     coder = trained(Autoencoder(), "vae", args).to(args.device)
     loss = unet_training.alone_loss_function(
-        call_of(net, args), partial(latents_of, coder, device=args.device), canvases,
-        text_bank(args.device), partial(layout_loss, net), columns=columns, device=args.device,
-        seed=args.seed,
+        call_of(net, args), partial(latents_of, coder, device=args.device),
+        map(SHOWN[name], _woven(args)), text_bank(args.device), partial(layout_loss, net),
+        columns=columns, device=args.device, seed=args.seed,
     )  # fmt: skip
     run, peak = args.work / f"{name}_alone.safetensors", args.learning_rate or 6e-4
     state = train(net, loss, run, budget=budget(args), peak=peak, seed=args.seed, muon=True)

@@ -154,7 +154,9 @@ def loss_function(
     return loss_of
 
 
-def alone_loss_function(call, encode, canvases, texts, aside, *, columns=64, device="cpu", seed=0):
+def alone_loss_function(
+    call, encode, canvases, texts, aside=None, *, columns=64, device="cpu", seed=0
+):
     """Each step one model alone, on the next of `canvases`: (N, 128, 512) and their captions.
 
     It is shown them in parts of so many latent `columns`, each with its own noise.
@@ -167,9 +169,11 @@ def alone_loss_function(call, encode, canvases, texts, aside, *, columns=64, dev
         parts = encode(pixels).split(columns, 3)  # each (N, 4, 16, columns)
         latents, captions = torch.cat(parts), captions * len(parts)
         words = texts(dropped(rng, captions)).to(device)
+        loss = v_loss(call, latents, words, alpha_bar, late=0.7)
+        if aside is None:
+            return loss, {}
         beside = aside(latents, words)
-        loss = v_loss(call, latents, words, alpha_bar, late=0.7) + beside
-        return loss, {"aside": beside.detach()}
+        return loss + beside, {"aside": beside.detach()}
 
     return loss_of
 

@@ -18,12 +18,14 @@ from ...spectrogram import POCKET_MEL, mel_picture
 from ..presets import PAPER
 from .networks import UNETS, Autoencoder, Scorer, predict_v
 from .text import TextEncoder
-from .weights import FOLDER, load_weights, weights_hash
+from .weights import FOLDER, load_weights, read_manifest, weights_hash
 
 LATENT_SHAPE = (4, 16, 64)
 HEIGHT, WIDTH = 128, 512
 # The picture model knows squares, and paints a row of them: pixels, latent columns.
 SQUARE, TILE = 128, 16
+
+SOLO = "solo.safetensors"  # what is added to the words of a model that has the canvas to itself
 
 DEFAULTS = {
     "num_inference_steps": 8,  # 16 look and sound the same: MODEL_CARD.md
@@ -48,6 +50,8 @@ def load(folder=FOLDER, name="pocket") -> Pair:
     vae = _network(Autoencoder(), folder, "vae.safetensors")
     text = TextEncoder(folder / "tokenizer.json")
     text.bert.load_state_dict(load_weights(folder, "text_encoder.safetensors"))
+    has_solo = SOLO in read_manifest(folder)  # older weights have none
+    shifts = load_weights(folder, SOLO) if has_solo else {}  # each (24, 384)
 
     @cache
     def encode_prompt(prompt: str):
@@ -58,6 +62,7 @@ def load(folder=FOLDER, name="pocket") -> Pair:
         return Modality(
             name=name,
             encode_prompt=encode_prompt,
+            encode_solo=(lambda prompt: encode_prompt(prompt) + shifts[name]) if shifts else None,
             predict_noise=_noise_from_v(unet, tile),
             encode=vae.encode,
             decode=vae.decode,
