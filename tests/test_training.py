@@ -324,6 +324,12 @@ def test_every_worker_of_the_loom_weaves_something_else(material):
     assert not any(torch.equal(a, b) for k, a in enumerate(woven) for b in woven[:k])
 
 
+def test_a_loom_may_leave_every_canvas_to_one_model(material):
+    ground, records, sounds = material
+    loom = Loom(ground, records, sounds, drawings=DRAWINGS, played=range(3), size=2, alone=1.0)
+    assert not any(batch.woven for batch, _ in zip(batches(loom), range(20), strict=False))
+
+
 @pytest.mark.parametrize("repeat", [0.0, 0.5])
 def test_what_came_out_right_is_shown_again(material, tmp_path, repeat):
     ground, records, sounds = material

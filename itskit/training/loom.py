@@ -39,17 +39,17 @@ class Loom(IterableDataset):
     Drawings alone, and some of the clips alone, are of all the training material: `drawings` are
     the rows of each concept, `played` those of the clips. `kept` are latents that came out right
     (`harvest`), of each (concept, class): a share `repeat` of what is woven repeats them, and what
-    they have few of is woven more often.
+    they have few of is woven more often. A share `alone` of all batches is not woven.
     """
 
     def __init__(
         self, ground, records, clips, *, drawings, played, size, excluded=frozenset(), kept=None,
-        repeat=0.0, seed=0,
+        repeat=0.0, alone=ALONE, seed=0,
     ):  # fmt: skip
         self.kept: dict[str, list] = {}  # class: its (concept, latents)
         for (concept, kind), latents in (kept or {}).items():
             self.kept.setdefault(kind, []).append((concept, latents))
-        self.repeat = repeat if kept else 0.0
+        self.repeat, self.alone_share = repeat if kept else 0.0, alone
         if kept:
             ground.concept_odds = odds(list(ground.drawings), kept, 0)
             ground.kind_odds = odds(list(ground.clips), kept, 1)
@@ -65,7 +65,7 @@ class Loom(IterableDataset):
         worker = get_worker_info()
         rng = np.random.default_rng((self.seed, worker.id if worker else 0))
         while True:
-            if rng.random() < ALONE:
+            if rng.random() < self.alone_share:
                 yield self.alone(rng)
             else:
                 yield self.again(rng) if rng.random() < self.repeat else self.together(rng)

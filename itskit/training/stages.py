@@ -270,10 +270,9 @@ def _learn_solo(args, name, columns):
     unet = trained(UNETS[name](), f"{name}_unet", args).requires_grad_(False).to(args.device)
     coder, texts = trained(Autoencoder(), "vae", args).to(args.device), text_bank(args.device)
     shift = torch.nn.ParameterDict({name: torch.zeros(TEXT_ROWS, TEXT_WIDTH)}).to(args.device)
-    plain = (batch for batch in _woven(args) if not batch.woven)
     loss = unet_training.alone_loss_function(
         call_of(unet, args), partial(latents_of, coder, device=args.device),
-        map(SHOWN[name], plain),
+        map(SHOWN[name], _woven(args, alone=1.0)),
         lambda captions: texts(captions).to(args.device) + shift[name],
         columns=columns, device=args.device, seed=args.seed,
     )  # fmt: skip
@@ -296,12 +295,13 @@ def _train_alone(args, name, columns):
     save_file({k: v.contiguous() for k, v in state.items()}, out)
 
 
-def _woven(args, repeat=0.0):
-    return batches(loom_of(args, harvested(args.work), repeat), args.workers)
+def _woven(args, **ways):
+    return batches(loom_of(args, kept=harvested(args.work), **ways), args.workers)
 
 
-def loom_of(args, kept=None, repeat=0.0):
-    """Batches of training material; the pairs that `evaluate` asks for are not among them."""
+def loom_of(args, **ways):
+    """Batches of training material, in the `ways` that a Loom takes; the pairs that `evaluate` asks
+    for are not among them."""
     file = args.work / "typical.json"
     if not file.exists():
         raise FileNotFoundError(f"{file} is missing: run `python -m itskit.training curate` first")
@@ -318,7 +318,7 @@ def loom_of(args, kept=None, repeat=0.0):
     return Loom(
         ground, records, sounds, drawings=grouped(rows_in(records, "train"), records, "concept"),
         played=rows_in(sounds, "train"), size=max(1, (args.batch or 32) // 4), excluded=asked,
-        kept=kept, repeat=repeat, seed=args.seed,
+        seed=args.seed, **ways,
     )  # fmt: skip
 
 
