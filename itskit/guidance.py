@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from math import isfinite
 
@@ -25,13 +29,45 @@ class Prompt:
     uncond: Tensor = field(repr=False)
 
 
+# Where notes on prompts go in this thread: None is Python's warnings, which no thread owns.
+_notes: ContextVar[list[str] | None] = ContextVar("notes", default=None)
+
+
+@contextmanager
+def collect_notes() -> Iterator[list[str]]:
+    """Within it what models ignore of their prompts is told to the list that it yields, and not as
+    a warning: for programs that show it in a place of their own, from any thread."""
+    token = _notes.set([])
+    try:
+        yield _notes.get()
+    finally:
+        _notes.reset(token)
+
+
+def _tell_what_is_ignored(modality: Modality, text: str, what: str) -> None:
+    found = modality.check_prompt(text) if modality.check_prompt and text else ()
+    if not found:
+        return
+    shown = text if len(text) <= 60 else text[:59] + "…"
+    note = f"{modality.name} {what} {shown!r}: {'; '.join(found)}"
+    if (notes := _notes.get()) is not None:
+        notes.append(note)
+    else:  # at the line that called the toolkit, where Python says it once for each prompt
+        frame, level = sys._getframe(), 1
+        inside = ("itskit.", "torch.")  # `no_grad` stands between
+        while frame.f_back and frame.f_globals.get("__name__", "").startswith(inside):
+            frame, level = frame.f_back, level + 1
+        warnings.warn(note, stacklevel=level)
+
+
 @torch.no_grad()
 def encode_prompt(
     modality: Modality, text: str, negative: str = "", *, solo: bool = False
 ) -> Prompt:
     """Encode `text`, and `negative`, words to keep away from, which may be empty.
 
-    `solo` is for a run in which no other model speaks.
+    `solo` is for a run in which no other model speaks. Warns of what the model ignores: the end of
+    a text that is too long, signs that it cannot read, words that it has learned nothing about.
 
     Raises ValueError if `text` is empty or one of them is no text.
     """
@@ -43,6 +79,8 @@ def encode_prompt(
         raise ValueError(
             f"the negative prompt for {modality.name!r} was {negative!r}: expected words, or ''"
         )
+    _tell_what_is_ignored(modality, text, "prompt")
+    _tell_what_is_ignored(modality, negative, "negative prompt")
     encode = (solo and modality.encode_solo) or modality.encode_prompt
     return Prompt(text, negative, encode(text), encode(negative))
 

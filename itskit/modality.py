@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from os import PathLike
@@ -110,6 +110,8 @@ class Modality:
     vae_scale_factor  pixels along a side of a latent cell
     encode_solo       encode_prompt for a run in which no other model speaks, if that makes a
                       difference to this one
+    check_prompt      text -> what of it this model does not read or know, a short note for each,
+                      such as "not known: theremin; nearest: harp"; none for most prompts
     """
 
     name: str
@@ -124,6 +126,7 @@ class Modality:
     analyse: Callable[..., Tensor] | None = None
     vae_scale_factor: int = 8
     encode_solo: Callable[[str], Tensor] | None = None
+    check_prompt: Callable[[str], Sequence[str]] | None = None
 
 
 @dataclass(frozen=True, eq=False)

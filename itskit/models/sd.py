@@ -9,7 +9,6 @@ networks compute in and wherever they lie.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,18 +146,30 @@ def text_encoding(encoder, tokenizer, stage: Stage):
         if text not in known:
             length = tokenizer.model_max_length
             fit = {"padding": "max_length", "max_length": length, "truncation": True}
-            if (count := len(tokenizer(text, verbose=False).input_ids)) > length:
-                warnings.warn(
-                    f"the prompt has {count} tokens, of which {length} are read: "
-                    f"{text[:60]!r}…; shorten it",
-                    stacklevel=2,
-                )
             ids = tokenizer(text, return_tensors="pt", **fit).input_ids  # (1, L)
             states = stage(encoder)(ids.to(stage.device))[0]  # (1, L, D)
             known[text] = states.float().cpu()
         return known[text]
 
     return encode_prompt
+
+
+def prompt_checking(tokenizer):
+    """prompt -> a note of the end that is cut off, if there is one. CLIP reads every sign."""
+
+    def check_prompt(text: str) -> list[str]:
+        length, is_fast = tokenizer.model_max_length, tokenizer.is_fast
+        read = tokenizer(text, verbose=False, return_offsets_mapping=is_fast)
+        if len(read.input_ids) <= length:
+            return []
+        rest = slice(length - 1, -1)  # the last of all tokens, and of those read, marks an end
+        if is_fast:
+            cut = text[read.offset_mapping[rest][0][0] :]
+        else:
+            cut = tokenizer.decode(read.input_ids[rest])
+        return [f"too long, not read: “{cut.strip()}”"]
+
+    return check_prompt
 
 
 def noise_prediction(parts: Parts, stage: Stage):
@@ -222,6 +233,7 @@ def modality(name: str, parts: Parts, stage: Stage, encode_prompt, height, width
         latent_shape=(channels, height // cell, width // cell),
         width_multiple=2 ** (len(parts.unet.config.block_out_channels) - 1),
         vae_scale_factor=cell,
+        check_prompt=prompt_checking(parts.tokenizer),
         **voice,
     )
 

@@ -4,6 +4,8 @@
 templates and every word in `words.py`'s synonym column never occur in a training caption.
 """
 
+import re
+
 import inflect
 
 from .everyday import EVERYDAY
@@ -118,3 +120,26 @@ def class_weight(name: str, recordings: int, clips: int) -> float:
     """How often a sound class is shown: more for classes with many different recordings."""
     breadth = 1.0 if name in CORE_SOUNDS else 0.15
     return breadth * min(1.0, 0.25 + recordings / 12) * min(1.0, 0.3 + clips / 30)
+
+
+def vocabulary() -> dict:
+    """What `models/pocket/vocabulary.json` holds: all that is named, for a pair without training's
+    code to know what it has learned. `pack` writes it.
+
+    {"image" and "sound": {"things": …, "words": … that are said of them}, "phrases": words of the
+    templates}
+    """
+    everyday = [phrase for phrases in EVERYDAY.values() for phrase in phrases]
+    return {
+        "image": {"things": sorted(SPOKEN.get(concept, concept) for concept in CORE), "words": []},
+        "sound": {
+            "things": sorted(kind.replace("_", " ") for kind in CORE_SOUNDS),
+            "words": _words(everyday),
+        },
+        "phrases": _words([*PICTURE_TEMPLATES, *ROW_TEMPLATES, *SOUND_TEMPLATES]),
+    }
+
+
+def _words(texts) -> list[str]:
+    plain = [re.sub(r"\{\w*\}", " ", text.lower()) for text in texts]
+    return sorted({word for text in plain for word in re.findall(r"[a-z]+(?:'[a-z]+)?", text)})

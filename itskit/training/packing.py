@@ -6,7 +6,9 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
+from ..models.pocket.vocabulary import FILE
 from ..models.pocket.weights import FOLDER, load_weights, save_weights
+from .captions import vocabulary
 
 
 def text(args):
@@ -23,7 +25,8 @@ def text(args):
 
 
 def pack(args):
-    """The trained networks as the package ships them."""
+    """The trained networks and the words that they know, as the package ships them."""
+    FILE.write_text(json.dumps(vocabulary(), indent=0) + "\n", encoding="utf-8")
     folder = args.weights or FOLDER
     for name, bits in {"vae": 16, "image_unet": 8, "sound_unet": 8,
                        "image_scorer": 8, "sound_scorer": 8, "solo": 16}.items():  # fmt: skip

@@ -10,6 +10,7 @@ import ipywidgets as w
 
 from ..compose import DEFAULTS
 from ..compose import compose as compose_function
+from ..guidance import collect_notes
 from ..modality import Pair, Picture
 from ..sampling import Step, Trajectory, decode
 from .scrubber import Scrubber
@@ -49,14 +50,16 @@ class Composer(w.VBox):
         self.button.on_click(lambda _: self.start())
         self.stopper.on_click(lambda _: self.stop())
         self.progress = w.IntProgress(layout=w.Layout(width="240px", visibility="hidden"))
-        self.status = w.HTML()
+        self.status, self.notes = w.HTML(), w.HTML()
         self.preview = w.Image(format="png", layout=w.Layout(display="none", width="100%"))
         self.stage, self.past = w.VBox(), w.HBox(layout=w.Layout(flex_flow="row wrap"))
         super().__init__([self._top(), self._settings(), self.preview, self.stage, self.past])
 
     def _top(self) -> w.Widget:
         run = w.HBox([self.button, self.stopper, self.progress, self.status])
-        return w.VBox([self.controls["image_prompt"], self.controls["sound_prompt"], run])
+        return w.VBox(
+            [self.controls["image_prompt"], self.controls["sound_prompt"], run, self.notes]
+        )
 
     def _settings(self) -> w.Widget:
         names = ("num_inference_steps", "seed", "image_scale", "sound_scale", "image_start")
@@ -99,7 +102,8 @@ class Composer(w.VBox):
         settings = self.settings()
         self._busy(True, settings["num_inference_steps"])
         try:
-            result = self._compose(self._pair, **settings, callback=self._tell, progress=False)
+            with collect_notes() as notes:
+                result = self._compose(self._pair, **settings, callback=self._tell, progress=False)
         except Exception as error:  # an error in a thread would otherwise vanish
             self._say(f"{type(error).__name__}: {error}", failed=True)
             return None
@@ -107,13 +111,14 @@ class Composer(w.VBox):
             self.history.append(result)
             self._remember(result)
             self.recall(result)
+            self.notes.value = "<br>".join(f'<span role="note">{escape(n)}</span>' for n in notes)
             return result
         finally:
             self._busy(False)
 
     def recall(self, trajectory: Trajectory) -> None:
         """Show a result, and put its prompts and settings back into the controls."""
-        self.result = trajectory
+        self.result, self.notes.value = trajectory, ""
         recipe = trajectory.recipe
         for name, control in self.controls.items():
             value = recipe["seeds"][0] if name == "seed" and "seeds" in recipe else recipe.get(name)
@@ -147,7 +152,7 @@ class Composer(w.VBox):
         self.button.disabled, self.stopper.disabled = on, not on
         self.progress.layout.visibility = "visible" if on else "hidden"
         if on:
-            self.progress.max, self.progress.value = count, 0
+            self.progress.max, self.progress.value, self.notes.value = count, 0, ""
             self.stage.children = ()
             self._say("reading the prompts")
         else:

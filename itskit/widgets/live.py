@@ -12,6 +12,7 @@ import traitlets
 
 from ..compose import DEFAULTS
 from ..compose import compose as compose_function
+from ..guidance import collect_notes
 from ..modality import Pair
 from ..sampling import Step, Trajectory
 from .weights import _png, _read
@@ -42,6 +43,7 @@ class Live(anywidget.AnyWidget):
     balance = traitlets.Float(0.5, min=0, max=1).tag(sync=True)
     seed = traitlets.Int(0, min=0).tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
+    notes = traitlets.Unicode().tag(sync=True)  # what of the prompts is not read or known
     picture = traitlets.Bytes().tag(sync=True)  # PNG
     samples = traitlets.Bytes().tag(sync=True)  # 16 bit, little-endian, at `rate`
     rate = traitlets.Int(1).tag(sync=True)
@@ -81,16 +83,18 @@ class Live(anywidget.AnyWidget):
         begin = perf_counter()
         self.status = "composing"
         try:
-            result = self._compose(
-                self._pair,
-                **self.settings(),
-                num_inference_steps=self._steps,
-                callback=self._outdated,
-                progress=False,
-            )
+            with collect_notes() as notes:
+                result = self._compose(
+                    self._pair,
+                    **self.settings(),
+                    num_inference_steps=self._steps,
+                    callback=self._outdated,
+                    progress=False,
+                )
             if self._changed.is_set():
                 return None
             self._show(result)
+            self.notes = "\n".join(notes)
         except Exception as error:  # an error in a thread would otherwise vanish
             self.status = f"{type(error).__name__}: {error}"
             return None

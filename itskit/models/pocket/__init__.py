@@ -18,6 +18,7 @@ from ...spectrogram import POCKET_MEL, mel_picture
 from ..presets import PAPER
 from .networks import UNETS, Autoencoder, Scorer, predict_v
 from .text import TextEncoder
+from .vocabulary import Vocabulary
 from .weights import FOLDER, load_weights, read_manifest, weights_hash
 
 LATENT_SHAPE = (4, 16, 64)
@@ -71,6 +72,7 @@ def load(folder=FOLDER, name="pocket") -> Pair:
             alpha_bar=stable_diffusion_alpha_bar(),
             latent_shape=LATENT_SHAPE,
             width_multiple=tile or 4,
+            check_prompt=_check_with(text, Vocabulary(name, text.places, text.is_word)),
         )
 
     image = modality("image", render_picture, analyse_picture, tile=TILE)
@@ -94,6 +96,23 @@ def _score_with(scorer, encode_prompt):
         return (scorer(latent) @ text.T)[:, 0]
 
     return score
+
+
+def _check_with(text, vocabulary):
+    """prompt → notes of what is cut off, what cannot be read, and what is far from all it knows."""
+
+    @cache
+    def check_prompt(prompt):
+        cut, signs = text.unread(prompt)
+        notes = [f"too long, not read: “{cut}”"] if cut else []
+        notes += [f"cannot be read: {' '.join(signs)}"] if signs else []
+        read = prompt.rstrip().removesuffix(cut)
+        for sign in signs:
+            read = read.replace(sign, " ")
+        unknown = vocabulary.unknown(read).items()
+        return notes + [f"not known: {word}; nearest: {thing}" for word, thing in unknown]
+
+    return check_prompt
 
 
 def _network(net, folder, file):

@@ -1,5 +1,8 @@
 """The pocket pair's text encoder: all-MiniLM-L6-v2 (Apache-2.0), 22.7 M parameters."""
 
+from itertools import groupby
+from unicodedata import category
+
 import torch
 from torch import nn
 
@@ -42,3 +45,40 @@ class TextEncoder(nn.Module):
         states = states * mask[..., None]
         sentence = nn.functional.normalize(states.sum(1), dim=1) * TEXT_WIDTH**0.5  # (N, 384)
         return torch.cat([sentence[:, None], states], 1)
+
+    @torch.no_grad()
+    def places(self, texts: list[str]) -> torch.Tensor:
+        """Row 0 of each text alone, of unit length (N, 384): quicker than all rows for short ones,
+        since texts of one length go together and nothing is padded."""
+        codes = self.tokenizer.encode_batch(list(texts))
+        lengths = torch.tensor([sum(code.attention_mask) for code in codes])  # (N,)
+        places = torch.empty(len(codes), TEXT_WIDTH)
+        for length in lengths.unique().tolist():
+            of_it = (lengths == length).nonzero()[:, 0]  # (n,)
+            ids = torch.tensor([codes[k].ids[:length] for k in of_it])  # (n, length)
+            states = self.bert(input_ids=ids).last_hidden_state  # (n, length, 384)
+            places[of_it] = nn.functional.normalize(states.sum(1), dim=1)
+        return places
+
+    def is_word(self, word: str) -> bool:
+        """Whether the encoder has a word in one piece, as it has some 20,000 common ones."""
+        tokens = self.tokenizer.encode(word, add_special_tokens=False).tokens
+        return [t for t in tokens if t != "[PAD]"] == [t for t in tokens[:1] if t != "[UNK]"] != []
+
+    def unread(self, text: str) -> tuple[str, list[str]]:
+        """What of a text never reaches the network: the end that is cut off, "" if there is room,
+        and the signs that are all one to the tokenizer, such as most emoji."""
+        code = self.tokenizer.encode(text)
+        spans = list(zip(code.offsets, code.tokens, code.special_tokens_mask, strict=True))
+        spans = [(span, token) for span, token, special in spans if token == "[UNK]" or not special]
+        end = max(span[1] for span, _ in spans) if code.overflowing else len(text)
+        cut = text[end:].strip()
+        read = {k for span, token in spans if token != "[UNK]" for k in range(*span)}
+        runs = groupby(range(end), key=lambda k: k in read or text[k].isspace())
+        runs = ["".join(text[k] for k in run) for is_read, run in runs if not is_read]
+        return cut, [run for run in runs if any(map(_is_sign, run))]
+
+
+def _is_sign(letter: str) -> bool:
+    """Whether it would be missed: an accent that stands alone or a control character is not."""
+    return category(letter)[0] not in "MCZ"

@@ -77,11 +77,13 @@ function liveRender({ model, el }) {
     player.setSound(samples);
   });
   listen("status", () => { status.textContent = model.get("status"); });
+  const notes = make("output", { class: "its-note its-ignored", role: "note" });
+  listen("notes", () => { notes.textContent = model.get("notes"); });
 
   const root = make("div", { class: "its-scrubber its-live", role: "group", "aria-label": "Live", "data-lm-suppress-shortcuts": "true" },
     words("image_prompt", "see", 0), words("sound_prompt", "hear", 1),
     make("div", { class: "its-canvas" }, picture, head),
-    make("div", { class: "its-line-up" }, button, status),
+    make("div", { class: "its-line-up" }, button, status), notes,
     make("div", { class: "its-dials" }, ...ROWS.map(slider),
       make("div", { class: "its-dial" }, make("div", { class: "its-line-up" }, make("span", { text: "seed" })), make("div", { class: "its-line-up" }, seed, dice))));
   cleanup.push(followTheme(root));
