@@ -12,6 +12,7 @@ from ..sampling import Trajectory
 from ..spectrogram import normalise_loudness
 from .carry import KEY, add_to_wav, as_text, picture_options, recipe_of
 from .encode import within_full_scale
+from .fonts import legible
 from .names import file_for, title_of
 from .scrub import keyframes
 
@@ -104,13 +105,14 @@ def grid(
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
     inner = columns * (width + gap) - gap
-    title = wrap(heading, font(22), inner)
+    heading, face = legible(heading, 22)
+    title = wrap(heading, face, inner)
     top = gap + 30 * len(title) + (10 if title else 0)
     size = (inner + 2 * gap, top + rows * (height + line + gap))
     sheet = Image.new("RGB", size, "#fffefb")
     draw = ImageDraw.Draw(sheet)
     for k, text in enumerate(title):
-        draw.text((gap, gap + 30 * k), text, fill="#23252b", font=font(22))
+        draw.text((gap, gap + 30 * k), text, fill="#23252b", font=face)
     for k, (tile, label) in enumerate(zip(tiles, labels, strict=True)):
         x = gap + k % columns * (width + gap)
         y = top + k // columns * (height + line + gap)

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from ..sampling import Trajectory
 from .carry import as_text, recipe_of
 from .files import audio, font, wrap
+from .fonts import legible
 from .names import file_for, title_of
 
 SIZE = (1280, 720)
@@ -53,8 +54,9 @@ def _stage(picture: Image.Image, recipe: dict) -> tuple[Image.Image, tuple[int, 
         if not recipe.get(f"{name}_prompt"):
             continue
         draw.text((left, y + 6), sense, fill=SOFT, font=font(18))
-        for line in wrap(recipe[f"{name}_prompt"], font(26), width - 80):
-            draw.text((left + 80, y), line, fill=INK, font=font(26))
+        words, face = legible(recipe[f"{name}_prompt"], 26)
+        for line in wrap(words, face, width - 80):
+            draw.text((left + 80, y), line, fill=INK, font=face)
             y += 36
         y += 12
     return stage, (left, top, width, height)

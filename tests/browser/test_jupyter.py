@@ -302,6 +302,18 @@ def test_the_kernel_plays_the_instrument_too(page):
     assert root.get_by_label("balance").input_value() == "0.8"
 
 
+def test_an_unknown_word_is_named_under_the_instrument_while_it_is_there(page):
+    root = page.locator(".its-live")
+    root.scroll_into_view_if_needed()
+    line, words = root.get_by_role("note"), root.get_by_label("see", exact=True)
+    assert not line.is_visible()
+    words.fill("a theremin")
+    line.wait_for(state="visible", timeout=60000)
+    assert line.inner_text() == "image prompt 'a theremin': not known: theremin; nearest: harp"
+    words.fill("a tree")
+    line.wait_for(state="hidden", timeout=60000)
+
+
 def test_the_saved_notebook_turned_into_html_still_plays(page, lab, browser, tmp_path):
     _, folder = lab
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
