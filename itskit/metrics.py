@@ -2,7 +2,7 @@
 
     clip_score   the grey spectrogram against words, by CLIP (Radford et al. 2021)
     clap_score   the sound against words, by CLAP (Wu et al. 2023)
-    evaluate     many results -> one flat dict of means and 95% intervals
+    evaluate     many results -> one flat dict of means and 95% intervals (Student's t)
     compare      each model alone, whatever else, and the method, on the same prompts and seeds
     table        such dicts as a Markdown table
     vocoder_cycle  what of the picture is still there once it has been heard
@@ -24,6 +24,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from .compose import compose
+from .intervals import interval, paper_interval, share_interval  # noqa: F401 (they belong here)
 from .modality import Pair, Picture, Sound
 
 CLIP = "openai/clip-vit-base-patch16"
@@ -220,13 +221,7 @@ def scores(
     }
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The mean, and half of its 95% interval: 1.96 standard deviations by the root of n."""
-    values = np.asarray(values, dtype=float)
-    return float(values.mean()), float(1.96 * values.std() / len(values) ** 0.5)
-
-
-def _summary(found: Sequence[dict[str, list[float]]]) -> dict[str, float]:
+def _summary(found: Sequence[dict[str, list[float]]], interval: Callable) -> dict[str, float]:
     """{"n", name, name_interval, ...} of all values of each name."""
     values = {name: [v for f in found for v in f.get(name, [])] for f in found for name in f}
     numbers = {"n": max(map(len, values.values()), default=0)}
@@ -235,17 +230,21 @@ def _summary(found: Sequence[dict[str, list[float]]]) -> dict[str, float]:
     return numbers
 
 
-def evaluate(results, *, scorers=None, prompts=None) -> dict[str, float]:
+def evaluate(
+    results, *, scorers=None, prompts=None, interval: Callable = interval
+) -> dict[str, float]:
     """Scores of all items of one result or several: {"n": items, "image": mean, "image_interval":
     half of the 95% interval, ...}, a flat dict.
 
     The arguments are those of `scores`. The interval is over items: several seeds of few prompts
-    say little about other prompts.
+    say little about other prompts; of one item it is NaN. `interval=paper_interval` makes bars as
+    the paper does, to stand beside its numbers.
     """
     results = list(results) if isinstance(results, (list, tuple)) else [results]
     if not results:
         raise ValueError("results was empty: expected a Trajectory or Canvas, or several")
-    return _summary([scores(result, scorers=scorers, prompts=prompts) for result in results])
+    found = [scores(result, scorers=scorers, prompts=prompts) for result in results]
+    return _summary(found, interval)
 
 
 def compare(
@@ -255,6 +254,7 @@ def compare(
     *,
     others: dict[str, Callable] | None = None,
     scorers: dict[str, Scorer] | None = None,
+    interval: Callable = interval,
     progress: bool = True,
     **settings,
 ) -> dict[str, dict[str, float]]:
@@ -281,7 +281,7 @@ def compare(
         for way, make in ways.items():
             said = scores(make(pair, *both, seeds=list(seeds)), scorers=scorers, prompts=both)
             found[way].append({name: [float(np.mean(v))] for name, v in said.items()})
-    return {way: _summary(values) for way, values in found.items()}
+    return {way: _summary(values, interval) for way, values in found.items()}
 
 
 def table(rows: dict[str, dict[str, float]], digits: int = 3) -> str:

@@ -53,9 +53,21 @@ def test_what_was_answered_is_kept_when_a_question_fails(tmp_path):
 def test_summary_is_over_prompts_not_over_seeds():
     known = {"a": {"x": [1, 1, 1, 1]}, "b": {"x": [0, 0]}, "c": {"x": [1, 0], "y": [1]}}
     rows = evaluate.summary(known)
-    mean, half, count = rows["x"]
-    assert (mean, count) == (0.5, 3) and half == pytest.approx(1.96 * 0.5 / 3**0.5)
-    assert rows["y"][0] == 1 and np.isnan(rows["y"][1])  # one prompt says nothing of others
+    mean, low, high, count = rows["x"]
+    assert (mean, count) == (0.5, 3)
+    assert (high - mean, mean - low) == (pytest.approx(4.302653 * 0.5 / 3**0.5),) * 2
+    assert rows["y"][0] == 1 and np.isnan(rows["y"][1:3]).all()  # one prompt says nothing of others
+
+
+def test_hits_and_misses_of_prompts_are_a_share():
+    known = {f"q{k}": {"best seed": [k < 36], "x, dB": [float(k < 36)]} for k in range(40)}
+    known |= {"all": {"x, dB": [0.5]}}
+    rows = evaluate.summary(known)
+    assert rows["best seed"] == pytest.approx((0.9, 0.7695, 0.9604, 40), abs=1e-4)  # by Wilson
+    assert evaluate.as_text("best seed", *rows["best seed"][:3]) == ("90.0%", "76.9% to 96.0%")
+    mean, low, high, _ = rows["x, dB"]
+    assert high - mean == pytest.approx(mean - low)
+    assert evaluate.summary({f"{k}": {"x": [1.0]} for k in range(40)})["x"][1] < 0.92
 
 
 def test_sixty_four_canvases_are_shown_first_seeds_first(tmp_path):
@@ -142,7 +154,8 @@ def test_every_word_is_asked_on_the_test_split_only():
 
 
 def test_the_card_shows_hits_in_per_cent_and_measures_as_they_are():
-    numbers = {"composed, joint": (0.25, 0.1, 40), "composed, cycle error, dB": (3.21, 0.4, 40)}
+    numbers = {"composed, joint": (0.25, 0.15, 0.35, 40)}
+    numbers |= {"composed, cycle error, dB": (3.21, 2.81, 3.61, 40)}
     report = {"weights": "abc", "seeds": 8, "prompts": 40, "numbers": numbers}
     table = evaluation_table(json.loads(json.dumps(report)))
     assert "| composed, joint | 25.0% | ± 10.0% | 40 |" in table

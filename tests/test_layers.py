@@ -17,6 +17,7 @@ RANKS = {
     "schedule": 0,
     "views": 0,
     "spectrogram": 0,
+    "intervals": 0,
     "modality": 1,
     "guidance": 2,
     "sampling": 3,

@@ -186,12 +186,6 @@ def _said(values):
     return lambda result, item, prompt: next(values)
 
 
-def test_the_interval_is_the_closed_form():
-    mean, half = metrics.interval([0.0, 1.0, 0.0, 1.0])
-    assert (mean, half) == (0.5, pytest.approx(1.96 * 0.5 / 2))
-    assert metrics.interval([0.3]) == (0.3, 0.0)
-
-
 def test_evaluate_is_flat_and_counts_every_item():
     results = [
         compose(
@@ -206,10 +200,13 @@ def test_evaluate_is_flat_and_counts_every_item():
     assert got == {
         "n": 4,
         "eye": 0.5,
-        "eye_interval": pytest.approx(0.49),
+        "eye_interval": pytest.approx(3.182446 / 12**0.5),  # t for 3 degrees, s / 2
         "ear": 1.0,
         "ear_interval": 0.0,
     }
+    scorers["eye"] = Scorer("image", _said([0.0, 1.0, 0.0, 1.0]))
+    papers = metrics.evaluate(results, scorers=scorers, interval=metrics.paper_interval)
+    assert papers == got | {"eye_interval": pytest.approx(1.96 * 0.5 / 2)}
     one = metrics.evaluate(results[0], scorers={"ear": scorers["ear"]}, prompts=("a", "c"))
     assert one == {"n": 2, "ear": 0.0, "ear_interval": 0.0}
 
@@ -217,7 +214,9 @@ def test_evaluate_is_flat_and_counts_every_item():
 def test_what_had_no_prompt_is_left_out():
     alone = compose(pair(), "a", None, num_inference_steps=1, progress=False)
     scorers = {"ear": Scorer("sound", _said([])), "eye": Scorer("image", _said([0.7]))}
-    assert metrics.evaluate(alone, scorers=scorers) == {"n": 1, "eye": 0.7, "eye_interval": 0.0}
+    got = metrics.evaluate(alone, scorers=scorers)
+    assert np.isnan(got.pop("eye_interval")) and got == {"n": 1, "eye": 0.7}
+    assert metrics.table({"alone": got}).splitlines()[-1] == "| alone | 0.700 | 1 |"
     with pytest.raises(ValueError, match="results was empty"):
         metrics.evaluate([])
 
@@ -270,7 +269,7 @@ def test_compare_scores_every_way_against_both_prompts():
     ways = ["image model alone", "sound model alone", "imprint", "composed"]
     assert list(got) == ways
     for row in got.values():  # the interval is over prompts, of 4 and 5 letters
-        assert row == {"n": 2, "ear": 4.5, "ear_interval": pytest.approx(1.96 * 0.5 / 2**0.5)}
+        assert row == {"n": 2, "ear": 4.5, "ear_interval": pytest.approx(12.7062 * 0.5)}
     assert asked[0] == ("a", None, "bell") and asked[2] == (None, "bell", "bell")
     assert asked[4] == asked[6] == ("a", "bell", "bell") and len(asked) == 16
 

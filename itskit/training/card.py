@@ -41,14 +41,15 @@ def evaluation_table(report: dict) -> str:
     from .evaluate import as_text
 
     rows = ["| result, judged by | named rightly | 95% interval | prompts |", "|---|---|---|---|"]
-    for name, (mean, half, count) in report["numbers"].items():
-        value, around = as_text(name, mean, half)
+    for name, (*found, count) in report["numbers"].items():
+        value, around = as_text(name, *found)
         rows.append(f"| {name} | {value} | {around} | {count} |")
     prompts = report["prompts"]
     note = (
         f"Weights `{report['weights']}`, {report['seeds']} seeds a prompt; each result is named "
         f"among the same {prompts} candidates, so chance is {1 / prompts:.1%}. Intervals are over "
-        "prompts. Rows in dB or cosines count no hits: `itskit/training/measures.py`."
+        "prompts (Student's t; Wilson's where each hits or misses). Rows in dB or cosines count "
+        "no hits: `itskit/training/measures.py`."
     )
     return "\n".join([note, "", *rows])
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from ..intervals import interval
 from ..models.pocket import DEFAULTS, TILE
 from ..models.pocket.networks import UNETS, Autoencoder
 from ..schedule import add_noise, stable_diffusion_alpha_bar
@@ -92,9 +93,7 @@ def table_of_errors(before, after, timesteps) -> str:
             means = "  ".join(f"{float(x):7.4f}" for x in errors[:, k].mean(1))
             lines.append(f"{name + ', ' + whose:26s}{means}")
     change = after[:, 0] - before[:, 0]  # (T, N)
-    each = [
-        (float(x.mean()), 1.96 * float(x.std()) / len(x) ** 0.5) for x in (*change, change.mean(0))
-    ]
+    each = [interval(x.numpy()) for x in (*change, change.mean(0))]
     lines.append(
         f"{'composed, difference':26s}" + "  ".join(f"{mean:+7.4f}" for mean, _ in each[:-1])
     )

@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from ..baselines import print_into
 from ..compose import compose
+from ..intervals import interval, share_interval
 from ..modality import Pair
 from ..models import pocket
 from ..models.pocket.weights import FOLDER, weights_hash
@@ -203,27 +204,37 @@ def run(todo: dict[str, Callable], path: Path, asked: str, part=(1, 1)) -> dict[
     return answers(path, asked)
 
 
-def interval(values) -> tuple[float, float, int]:
-    """Mean, half a 95% interval, and how many prompts: each entry is one prompt's mean."""
-    values = np.asarray(values, float)
-    half = 1.96 * values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-    return float(values.mean()), float(half), len(values)
+def over_prompts(row: str, values) -> tuple[float, float, float, int]:
+    """Mean, both ends of its 95% interval, and how many prompts: each value is a prompt's mean.
+
+    Student's t; where every prompt is a plain hit or miss, Wilson's for a share.
+    """
+    n = len(values)
+    mean, half = interval(values)
+    if n > 1 and not _has_unit(row) and set(values) <= {0, 1}:
+        return mean, *share_interval(int(sum(values)), n), n
+    return mean, mean - half, mean + half, n
 
 
 def summary(known: dict[str, dict]) -> dict[str, tuple]:
-    """Rows of the table: (mean, half a 95% interval over prompts, prompts)."""
+    """Rows of the table: (mean, both ends of its 95% interval over prompts, prompts)."""
     rows: dict[str, list] = {}
     for answer in known.values():
         for row, values in answer.items():
             rows.setdefault(row, []).append(np.mean(values))
-    return {row: interval(values) for row, values in rows.items()}
+    return {row: over_prompts(row, values) for row, values in rows.items()}
 
 
-def as_text(row: str, mean: float, half: float) -> tuple[str, str]:
-    """Hits in per cent, everything else as the number it is."""
-    if any(row.endswith(end) for end in measures.UNITS):
-        return f"{mean:.2f}", f"± {half:.2f}"
-    return f"{mean:.1%}", f"± {half:.1%}"
+def _has_unit(row: str) -> bool:
+    return any(row.endswith(end) for end in measures.UNITS)
+
+
+def as_text(row: str, mean: float, low: float, high: float) -> tuple[str, str]:
+    """Hits in per cent, everything else as the number it is; "±" where both sides are alike."""
+    form = ".2f" if _has_unit(row) else ".1%"
+    if mean - low > 0 and not np.isclose(high - mean, mean - low):
+        return f"{mean:{form}}", f"{low:{form}} to {high:{form}}"
+    return f"{mean:{form}}", f"± {mean - low:{form}}"
 
 
 def contact_sheet(sheet, path, columns=4, size=(256, 64)):
@@ -284,8 +295,8 @@ def main(args):
         print(f"{len(missing)} of {len(todo)} questions are for the other parts to answer")
         return
     numbers = summary({question: known[question] for question in todo})
-    for row, (mean, half, n) in numbers.items():
-        print(f"{row:42s} {' '.join(as_text(row, mean, half))}  ({n} prompts)")
+    for row, (*found, n) in numbers.items():
+        print(f"{row:42s} {' '.join(as_text(row, *found))}  ({n} prompts)")
     report = {**described, "numbers": numbers}
     path.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     made, sheet = path.with_suffix(""), args.work / f"contact_{args.split}.png"
