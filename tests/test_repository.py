@@ -232,3 +232,16 @@ def test_weights_travel_with_a_model_card_and_their_licence():
         cards = [f / "MODEL_CARD.md" for f in (folder, folder.parent)]
         texts = [card.read_text(encoding="utf-8") for card in cards if card.exists()]
         assert any("CC-BY-SA-4.0" in text for text in texts), f"{folder} has no MODEL_CARD.md"
+
+
+def test_viewers_are_said_to_be_a_model():
+    """Whoever reads of "viewers" reads in the same text that no people were asked."""
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("gallery/*.md")]
+    texts += [*ROOT.glob("gallery/*.py"), ROOT / "gallery/index.html"]
+    texts += [*ROOT.glob("notebooks/*.ipynb"), ROOT / "itskit/models/pocket/MODEL_CARD.md"]
+    judged = re.compile(r"\b(viewers?|judges of pictures|who saw|people (named|saw))\b", re.I)
+    for path in texts:
+        text = path.read_text(encoding="utf-8")
+        if found := judged.search(text):
+            assert "vision-language model" in text, (path.name, found[0])
+            assert text.index("vision-language model") < found.end() + 400, path.name
