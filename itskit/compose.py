@@ -11,11 +11,11 @@ from importlib.metadata import version
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from . import __version__, schedule
 from .guidance import Guide, encode_prompt, weight_map
 from .modality import Modality, Pair, Picture, Sound
+from .progress import tqdm
 from .sampling import Step, Trajectory, encode, init_latent, sample
 
 DEFAULTS = {

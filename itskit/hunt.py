@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from html import escape
 
 import numpy as np
-from tqdm import tqdm
 
 from . import metrics
 from .compose import compose
 from .modality import Pair
+from .progress import tqdm
 from .sampling import Trajectory
 
 

@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from tqdm import tqdm
 
 from .compose import compose
 from .intervals import interval, paper_interval, share_interval  # noqa: F401 (they belong here)
 from .modality import Pair, Picture, Sound
+from .progress import tqdm
 
 CLIP = "openai/clip-vit-base-patch16"
 CLAP = "laion/clap-htsat-unfused"

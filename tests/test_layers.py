@@ -18,6 +18,7 @@ RANKS = {
     "views": 0,
     "spectrogram": 0,
     "intervals": 0,
+    "progress": 0,
     "modality": 1,
     "guidance": 2,
     "sampling": 3,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from .. import schedule
 from ..guidance import Guide, encode_prompt, estimate_noise
 from ..modality import Modality, Picture
+from ..progress import tqdm
 
 
 def keep_luminance(colour: Tensor, grey: Tensor) -> Tensor:

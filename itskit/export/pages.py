@@ -85,7 +85,7 @@ def page(
     path = file_for(path, recipe_of(trajectory, item), ".html")
     frames = page_frames(trajectory, item=item, steps=steps, keyframes=keyframes)
     if progress:
-        from tqdm import tqdm
+        from ..progress import tqdm
 
         frames = tqdm(frames, desc="page", unit="picture")
     facts = scrub.facts(trajectory, item=item, scores=scores)
