@@ -92,7 +92,7 @@ def page(hub, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("lesson"))
         for source in _sources():
-            lesson.run(source)
+            lesson.run(source.replace("ANYWAY = False", "ANYWAY = True"))  # there is no GPU here
         lesson.folder = Path.cwd()
         yield lesson
 
@@ -101,6 +101,21 @@ def test_all_that_is_left_out_is_the_installation():
     (setup,) = [cell.source for cell in CELLS if cell.source not in _sources()]
     assert setup == CELLS[0].source and 'find_spec("itskit") is None' in setup
     assert len(setup.splitlines()) == 4
+
+
+def test_run_all_without_a_gpu_stops_before_anything_is_downloaded(hub, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    lesson, served = Page(), list(hub.served)
+    with pytest.raises(RuntimeError, match="No GPU: stopped before a download of 5 GB"):
+        for source in _sources():  # an error stops "Run all"
+            lesson.run(source)
+    assert "pair" not in lesson.names and hub.served == served
+    assert len(lesson.shown) < len(_sources()) / 2
+    # With a GPU the same cell lets pass.
+    (guard,) = [source for source in _sources() if "ANYWAY" in source]
+    lesson.names["gpu"] = "Tesla T4"
+    lesson.run(guard)
 
 
 def test_first_result_is_the_pair_that_it_promises(page, hub):

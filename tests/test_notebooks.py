@@ -96,3 +96,26 @@ def test_links_between_lessons_lead_somewhere(name):
     prose = "\n".join(cell.source for cell in cells(name, "markdown"))
     links = re.findall(r"\]\((\w+\.ipynb)\)", prose)
     assert [link for link in links if not (NOTEBOOKS / link).exists()] == []
+
+
+def test_nothing_large_is_downloaded_unasked(name):
+    """Scorers and the large pair are fetched by cells that a person has said yes to."""
+    for source in [cell.source for cell in cells(name, "code")]:
+        if re.search(r"PAPER_SCORERS|clip_score|clap_score", source):
+            assert "if DOWNLOAD" in source and "DOWNLOAD = True" not in source
+    sources = [cell.source for cell in cells(name, "code")]
+    loads = [k for k, s in enumerate(sources) if 'load_pair("paper' in s]
+    asks = [k for k, s in enumerate(sources) if "ANYWAY = False" in s and "raise" in s]
+    assert not loads or (len(asks) == 1 and asks[0] < min(loads))
+
+
+def test_says_nothing_that_holds_for_one_seed_or_one_pair_only(name):
+    """What a lesson shows changes with the weights: no sentence may promise it to both pairs."""
+    prose = " ".join(" ".join(cell.source.split()) for cell in cells(name, "markdown"))
+    for claim in ("every sentence below is true", "dull thump", "ended with a slider"):
+        assert claim not in prose
+
+
+def test_progress_bars_are_the_toolkits(name):
+    code = "\n".join(cell.source for cell in cells(name, "code"))
+    assert not re.search(r"from tqdm|^import tqdm", code, re.M)
