@@ -13,6 +13,7 @@ are downloaded when first used. A pair's own quick scorers (`pair.scorers`) need
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -43,12 +44,21 @@ def clip_score(picture, prompt: str, model: str | Path = CLIP) -> float:
     pixels wide and H / 8 apart. `model` is a repository or folder of a transformers CLIP model.
     """
     clip, tokenizer, size = _clip(str(model))
-    words = tokenizer(prompt, return_tensors="pt", truncation=True).to(clip.device)
+    words = _read(tokenizer, prompt).to(clip.device)
     pixels = clip_input(squares(_grey(picture)), size).to(clip.device)
     with torch.no_grad():
         answer = clip(pixel_values=pixels, **words)
         cosines = answer.logits_per_image / clip.logit_scale.exp()  # (squares, 1)
     return max(0.0, float(cosines.mean()))
+
+
+def _read(tokenizer, prompt: str, **options):
+    """The tokens of a prompt, with a warning if there are more than the judge reads."""
+    words = tokenizer(prompt, return_tensors="pt", truncation=True, **options)
+    count, length = len(tokenizer(prompt, verbose=False).input_ids), words.input_ids.shape[1]
+    if count > length:
+        warnings.warn(f"of {prompt[:60]!r}… {length} of {count} tokens are judged", stacklevel=3)
+    return words
 
 
 def squares(grey: np.ndarray) -> np.ndarray:
@@ -107,7 +117,7 @@ def clap_score(sound: Sound, prompt: str, model: str | Path = CLAP) -> float:
     heard. `model` is a repository or folder of a transformers CLAP model.
     """
     clap, tokenizer, features = _clap(str(model))
-    words = tokenizer(prompt, return_tensors="pt", truncation=True, max_length=77)
+    words = _read(tokenizer, prompt, max_length=77)
     heard = features(clap_input(sound), sampling_rate=CLAP_RATE, return_tensors="pt")
     given = {**words, **heard}
     with torch.no_grad():

@@ -2,6 +2,7 @@
 
 import json
 import string
+import warnings
 
 import numpy as np
 import pytest
@@ -175,6 +176,22 @@ def test_a_sound_is_heard_at_48_khz_with_its_peak_at_one():
 
 def test_a_long_sound_is_cut_so_that_nothing_is_random():
     assert len(metrics.clap_input(_noise(12))) == 480_000
+
+
+def test_a_judge_says_when_it_does_not_read_a_whole_prompt(clips, claps):
+    """Two endings beyond what it reads are judged alike, so that somebody has to be told."""
+    picture, sound = np.zeros((64, 64), np.float32), Sound(np.ones(9600, np.float32), 48000)
+    long = "a bell and " * 40
+    for score, what, folder in (
+        (metrics.clip_score, picture, clips[0]),
+        (metrics.clap_score, sound, claps[0]),
+    ):
+        with pytest.warns(UserWarning, match=r"of 'a bell and .*'… \d+ of \d+ tokens are judged"):
+            ends = [score(what, long + end, folder) for end in ("a cat", "a dog")]
+        assert ends[0] == ends[1]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            score(what, "a bell", folder)
 
 
 # --- many results -------------------------------------------------------------------------------
