@@ -76,7 +76,9 @@ def ours(pair):
 def cold_start(threads: int) -> tuple[float, float]:
     """Seconds and MiB of a fresh process."""
     code = f"import torch; torch.set_num_threads({threads})" + COLD.format(*PROMPTS)
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
+    )
     elapsed, peak = run.stdout.split()
     return float(elapsed), float(peak)
 

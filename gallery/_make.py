@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 
@@ -62,10 +62,13 @@ def write(result, folder: Path) -> None:
     """The three files of a result, each with its recipe. The picture comes last: `is_current` asks
     it, so that a folder that was left half written is made again."""
     from itskit import export
+    from itskit.writing import written
 
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / PAGE).write_text(_page(result), encoding="utf-8")
-    _write_mp3(result.sound(), folder / SOUND, result.recipe)
+    replace_text(folder / PAGE, _page(result))
+    _write_mp3(result.sound(), heard := BytesIO(), result.recipe)
+    with written(folder / SOUND) as part:
+        part.write_bytes(heard.getvalue())
     export.png(result, folder / PICTURE)
 
 
@@ -80,8 +83,6 @@ def _page(result) -> str:
 
 
 def _frames(result):
-    from io import BytesIO
-
     from itskit.export import encode, scrub
 
     for step in scrub.keyframes(range(len(result)), PAGE_STEPS):
@@ -157,6 +158,7 @@ def is_current(entry: Entry, folder: Path, pair) -> bool:
 
 def replace_text(path: Path, text: str) -> None:
     """Write a text file in one go: whoever is interrupted leaves the old one or the new one."""
-    beside = path.with_name(path.name + ".new")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
+    from itskit.writing import written
+
+    with written(path) as part:
+        part.write_text(text, encoding="utf-8")

@@ -13,6 +13,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from .writing import written
+
 
 def make_folder(path) -> None:
     """Make the folders above a file that is to be written; a file object needs none.
@@ -41,7 +43,8 @@ class Picture:
     def save(self, path, format: str | None = None) -> None:
         """Write an image file or file object; the suffix or `format` says which kind."""
         make_folder(path)
-        self.image.save(path, format=format)
+        with written(path) as part:
+            self.image.save(part, format=format)
 
     def _repr_png_(self) -> bytes:
         file = BytesIO()
@@ -84,7 +87,14 @@ class Sound:
         from .spectrogram import normalise_loudness
 
         make_folder(path)
-        soundfile.write(path, normalise_loudness(self.samples, self.rate), self.rate, format=format)
+        samples = normalise_loudness(self.samples, self.rate)
+        if not isinstance(path, (str, PathLike)):
+            return soundfile.write(path, samples, self.rate, format=format)
+        # In memory first: on a full disk libsndfile cuts an OGG or MP3 off and says nothing.
+        file = BytesIO()
+        soundfile.write(file, samples, self.rate, format=format or Path(path).suffix[1:])
+        with written(path) as part:
+            Path(part).write_bytes(file.getvalue())
 
     def _repr_html_(self) -> str:
         # One data URI, emitted once: it plays in a saved notebook and on a static page too.

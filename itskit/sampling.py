@@ -17,6 +17,7 @@ from torch import Tensor
 from . import schedule
 from .guidance import Guide, blend, estimate_noise, shares
 from .modality import Modality, Pair, Picture, Sound, make_folder
+from .writing import written
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,7 +276,8 @@ class Trajectory:
             spoken = [noise for noise in spoken if noise is not None]
             if noises and spoken:
                 tensors[f"noises.{guide}"] = torch.stack(spoken).half()  # (spoken, B, C, h, w)
-        save_file(tensors, path, metadata={"recipe": json.dumps(self.recipe)})
+        with written(path) as part:
+            save_file(tensors, part, metadata={"recipe": json.dumps(self.recipe)})
 
     @classmethod
     def load(cls, path, pair: Pair | None = None) -> Trajectory:

@@ -4,16 +4,18 @@ import json
 import re
 import subprocess
 import wave
+from dataclasses import replace
 from html import unescape
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 from a_run import NASTY, run
 from PIL import Image
 
 from itskit import export
-from itskit.export import encode, film, scrub
+from itskit.export import encode, film, names, scrub
 from itskit.spectrogram import row_frequencies
 
 
@@ -57,7 +59,81 @@ def test_prompts_without_latin_letters_keep_different_names():
 
 def test_a_file_without_a_name_is_named_after_its_prompts(tmp_path, trajectory):
     path = export.png(trajectory, tmp_path)
-    assert path.name == "a-castle-with-towers--church-bells-ringing--seed7.png"
+    assert re.fullmatch(
+        r"a-castle-with-towers--church-bells-ringing--seed7-[0-9a-f]{8}\.png", path.name
+    )
+
+
+LONG = "a castle with towers and a gate and a bridge and "
+OTHERS = [
+    {"image_weight": 0.3},
+    {"image_weight": 0.7},
+    {"image_weight": {"per_step": [0.3, 0.7]}},
+    {"weights_hash": "another"},
+    {"stopped": 3},
+    {"init": {"kind": "Picture", "shape": [2], "sha256": "0"}},
+    {"image_prompt": "東京 tower"},
+    {"image_prompt": "大阪 tower"},
+    {"image_prompt": "🦜🌴"},
+    {"image_prompt": "🐯"},
+    {"image_prompt": LONG + "a moat"},
+    {"image_prompt": LONG + "a king"},
+    {"image_prompt": "A castle"},
+    {"image_prompt": "a castle"},
+    {"image_prompt": "a castle!"},
+    {"seeds": [8]},
+]
+
+
+def test_names_differ_where_results_differ(trajectory):
+    recipes = [trajectory.recipe | {"weights_hash": "one"} | other for other in [{}, *OTHERS]]
+    stems = [names.stem_for(recipe) for recipe in recipes]
+    assert len({stem.lower() for stem in stems}) == len(recipes)
+    assert all(re.fullmatch(r"[a-z0-9]+(--?[a-z0-9]+)*", stem) for stem in stems)
+    reread = [json.loads(json.dumps(dict(reversed(recipe.items())))) for recipe in recipes]
+    assert [names.stem_for(recipe) for recipe in reread] == stems  # the same again: the same name
+
+
+def test_a_loop_of_ones_own_is_told_apart_by_its_result(tmp_path):
+    runs = [run(2, seed=seed) for seed in (1, 2, 1)]
+    loops = [type(made)(made.steps, {}, made.pair) for made in runs]
+    other = torch.full_like(loops[1].latent, 0.5)
+    steps = (loops[1].steps[0], replace(loops[1].steps[1], latent=other))
+    loops[1] = type(loops[1])(steps, {}, loops[1].pair)
+    first, second, again = (export.png(made, tmp_path).name for made in loops)
+    assert first == again != second
+
+
+def test_names_differ_where_one_result_is_written_in_several_ways(tmp_path, trajectory):
+    from itskit import plots
+
+    short, curves = run(4), [{"label": "cat", "values": [1, 2, 3, 4], "guide": 0}]
+    ways = [
+        (export.png, {}),
+        (export.png, {"step": 0}),
+        (export.png, {"step": 1}),
+        (export.contact_sheet, {}),
+        (export.contact_sheet, {"count": 2}),
+        (export.contact_sheet, {"columns": 2}),
+        (export.audio, {}),
+        (export.audio, {"step": 1}),
+        (export.animation, {}),
+        (export.animation, {"count": 2}),
+        (export.animation, {"fps": 3}),
+        (export.page, {}),
+        (export.page, {"steps": 2}),
+        (export.page, {"keyframes": 1}),
+        (export.page, {"scores": curves}),
+        (lambda r, to: export.figure(plots.agreement(r), r, to), {}),
+        (lambda r, to: export.figure(plots.norms(r), r, to), {}),
+    ]
+    made = [way(short, tmp_path, **options) for way, options in ways]
+    assert len(set(made)) == len(ways) == len(list(tmp_path.iterdir()))
+    again = [way(short, tmp_path, **options) for way, options in ways]
+    assert again == made and len(list(tmp_path.iterdir())) == len(ways)
+    pages = [export.pages.Page(path.read_text(encoding="utf-8")) for path in made[11:14]]
+    saved = {page.save(tmp_path / "pages") for page in pages}
+    assert len(saved) == 3 and all(path.name.startswith("a-castle-with") for path in saved)
 
 
 def test_every_exporter_makes_a_folder_of_a_name_without_ending(tmp_path):
@@ -73,14 +149,14 @@ def test_every_exporter_makes_a_folder_of_a_name_without_ending(tmp_path):
         ".mp4": export.video,
         ".html": export.page,
         "--plot.png": lambda *where: export.figure(axes, *where),
+        "--steps12.png": export.contact_sheet,
     }
-    stem = "a-castle-with-towers--church-bells-ringing--seed7"
+    stem = names.stem_of(short)
     for suffix, maker in makers.items():
         new = folder / suffix.replace(".", "")
-        path = maker(short, new / "out")
-        assert path == new / "out" / f"{stem}{suffix}" and path.stat().st_size > 0
-    sheet = export.contact_sheet(short, str(folder / "sheet"))
-    assert sheet == folder / "sheet" / f"{stem}.png" and sheet.is_file()
+        path = maker(short, str(new / "out"))
+        assert path.parent == new / "out" and path.stat().st_size > 0
+        assert re.sub("(--plot)-[0-9a-f]{8}", r"\1", path.name) == f"{stem}{suffix}"
     named = export.audio(short, str(tmp_path / "other" / "bell.flac"))
     assert named == tmp_path / "other" / "bell.flac" and named.is_file()
 
@@ -142,7 +218,8 @@ def test_folders_with_a_dot_and_files_in_the_way(tmp_path, trajectory):
     for way in (tmp_path / "out", tmp_path / "out" / "deep" / "castle.png"):
         with pytest.raises(NotADirectoryError, match="lies under a file: expected a folder"):
             export.png(trajectory, way)
-    assert export.pages.Page("<p>").save(tmp_path / "pages") == tmp_path / "pages" / "itskit.html"
+    page = export.pages.Page("<p>").save(tmp_path / "pages")
+    assert page.parent == tmp_path / "pages" and page.name.startswith("itskit-")
 
 
 def test_mp3_has_the_length_of_the_sound_and_a_fifth_of_its_size(trajectory):
@@ -255,7 +332,7 @@ def test_a_plot_carries_the_recipe_of_its_run(tmp_path, trajectory):
     from itskit import plots
 
     path = export.figure(plots.diagnosis(trajectory), trajectory, tmp_path)
-    assert path.name.endswith("--plot.png")
+    assert "--plot-" in path.name
     assert export.read_recipe(path) == trajectory.recipe
 
 
@@ -381,8 +458,6 @@ def test_a_trajectory_without_a_pair_says_what_to_do(trajectory):
 
 
 def test_seeds_of_a_batch_keep_their_own_recipe(tmp_path, trajectory):
-    import torch
-
     both = [
         type(step)(
             step.index,
@@ -395,5 +470,5 @@ def test_seeds_of_a_batch_keep_their_own_recipe(tmp_path, trajectory):
     ]
     batch = type(trajectory)(tuple(both), trajectory.recipe | {"seeds": [7, 8]}, trajectory.pair)
     path = export.png(batch, tmp_path, item=1)
-    assert path.stem.endswith("seed8")
+    assert "--seed8-" in path.stem
     assert export.read_recipe(path)["seeds"] == [8]

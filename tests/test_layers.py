@@ -19,6 +19,7 @@ RANKS = {
     "spectrogram": 0,
     "intervals": 0,
     "progress": 0,
+    "writing": 0,
     "modality": 1,
     "guidance": 2,
     "sampling": 3,

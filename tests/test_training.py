@@ -248,20 +248,25 @@ def test_a_woven_canvas_keeps_its_shape_and_takes_the_texture():
 def test_both_models_learn_from_canvases_of_one_kind(monkeypatch, tmp_path):
     """A woven square of the picture model is a square of a woven canvas of the sound model."""
     monkeypatch.setattr(bank, "encode_all", lambda vae, canvases, total, size=0: list(canvases))
-    saved = {}
-    monkeypatch.setattr(bank, "save_file", lambda tensors, out: saved.update({out: tensors}))
+    saved = []
+
+    def save_file(tensors, out):
+        saved.append(tensors)
+        out.touch()
+
+    monkeypatch.setattr(bank, "save_file", save_file)
     rng = np.random.default_rng(0)
     images = np.zeros((3, 128, 128), np.uint8)
     images[:, 20:100, 30:90] = rng.integers(120, 255, (3, 80, 60))
     mels = [[rng.integers(0, 200, (128, 600)).astype(np.uint8)] for _ in range(3)]
     ground = bank.Ground(images, {"a": [0, 1], "b": [2]}, mels, {"hiss": [0, 1], "hum": [2]})
-    bank.picture_bank(None, ground, [0, 1, 2], "image", variants=1, woven_variants=60)
-    bank.sound_bank(None, ground, [0, 1, 2], "sound", variants=1, woven_variants=15)
-    squares = np.stack(saved["image"]["latents"])
-    canvases = np.stack(saved["sound"]["latents"])
+    bank.picture_bank(None, ground, [0, 1, 2], tmp_path / "image", variants=1, woven_variants=60)
+    bank.sound_bank(None, ground, [0, 1, 2], tmp_path / "sound", variants=1, woven_variants=15)
+    image, sound = saved
+    squares, canvases = np.stack(image["latents"]), np.stack(sound["latents"])
     assert squares.shape == (183, 128, 128) and canvases.shape == (48, 128, 512)
-    assert saved["image"]["which"].tolist() == [0, 1, 2] * 61
-    assert [int(n) for n in saved["image"]["spans"].shape] == [183, 2]
+    assert image["which"].tolist() == [0, 1, 2] * 61
+    assert [int(n) for n in image["spans"].shape] == [183, 2]
     plain, woven = squares[:3], squares[3:]
     assert (plain == 0).mean() > 0.2 > 0.05 > (woven == 0).mean()  # black, or a trace of sound
     drawn, played = woven.mean(0), canvases[3:].reshape(-1, 128, 4, 128).mean((0, 2))

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 from .. import schedule
 from ..guidance import Guide, encode_prompt, estimate_noise
-from ..modality import Modality, Pair
+from ..modality import Modality, Pair, make_folder
 from ..sampling import init_latent
+from ..writing import written
 from .canvas import Canvas
 
 
@@ -67,7 +68,9 @@ class SDSStep:
     def save(self, path) -> None:
         """Write the state, with the recipe, for `sds(..., resume=path)`; safetensors."""
         about = {"recipe": json.dumps(self.canvas.recipe), "index": str(self.index)}
-        save_file(self.state, path, metadata=about)
+        make_folder(path)
+        with written(path) as part:
+            save_file(self.state, part, metadata=about)
 
 
 def sds(

@@ -7,10 +7,12 @@ import re
 import struct
 import subprocess
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, PngImagePlugin
 
 from ..sampling import Trajectory
+from .ffmpeg import as_file, ffmpeg
 
 KEY = "itskit-recipe"
 DESCRIPTION = 0x010E  # Exif's ImageDescription
@@ -43,20 +45,19 @@ def picture_options(recipe: dict, suffix: str) -> dict:
     return {"exif": exif.tobytes()}
 
 
-def add_to_wav(path: Path, recipe: dict) -> None:
-    """Append the recipe to a WAV file as a comment (RIFF chunk LIST INFO ICMT).
+def add_to_wav(file: BinaryIO, recipe: dict) -> None:
+    """Append the recipe to an open WAV file as a comment (RIFF chunk LIST INFO ICMT).
 
     libsndfile writes such comments too, but reads only short ones back.
     """
     text = as_text(recipe).encode() + b"\0"
     text += b"\0" * (len(text) % 2)
     chunk = b"INFOICMT" + struct.pack("<I", len(text)) + text
-    with open(path, "r+b") as file:
-        file.seek(0, 2)
-        file.write(b"LIST" + struct.pack("<I", len(chunk)) + chunk)
-        size = file.tell() - 8
-        file.seek(4)
-        file.write(struct.pack("<I", size))
+    file.seek(0, 2)
+    file.write(b"LIST" + struct.pack("<I", len(chunk)) + chunk)
+    size = file.tell() - 8
+    file.seek(4)
+    file.write(struct.pack("<I", size))
 
 
 def read_recipe(path) -> dict:
@@ -66,14 +67,13 @@ def read_recipe(path) -> dict:
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    readers = {".html": _from_page, ".mp4": _from_film, ".json": lambda p: p.read_text("utf-8")}
+    readers = {".html": _from_page, ".mp4": _from_film, ".json": Path.read_bytes}
     readers |= dict.fromkeys(PICTURES, _from_picture) | dict.fromkeys(SOUNDS, _from_sound)
     if suffix not in readers:
         raise ValueError(f"{path.name}: expected one of {', '.join(sorted(readers))}")
-    text = readers[suffix](path)
     try:
-        return json.loads(text)
-    except (TypeError, json.JSONDecodeError):
+        return json.loads(readers[suffix](path))  # of bytes, whatever Unicode they are in
+    except (TypeError, ValueError):
         raise ValueError(
             f"{path.name} carries no recipe: expected a file written by itskit.export, not edited "
             "or re-encoded since"
@@ -106,15 +106,18 @@ def _from_wav(data: bytes) -> str | None:
     return None
 
 
-def _from_page(path: Path) -> str | None:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', path.read_text())
-    return found and json.dumps(json.loads(found[1]).get("recipe"))
+def _from_page(path: Path) -> str:
+    return json.dumps(recipe_in(path.read_text(encoding="utf-8")))
+
+
+def recipe_in(html: str) -> dict | None:
+    """The recipe in the text of a page; None if there is none."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html)
+    return json.loads(found[1]).get("recipe") if found else None
 
 
 def _from_film(path: Path) -> str | None:
-    from imageio_ffmpeg import get_ffmpeg_exe
-
-    command = [get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-f", "ffmetadata", "-"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    command = [ffmpeg(), "-v", "error", "-nostdin", "-i", as_file(path), "-f", "ffmetadata", "-"]
+    told = subprocess.run(command, capture_output=True).stdout.decode("utf-8", "replace")
     found = re.search(r"^comment=(.*?)(?<!\\)$", told, re.M | re.S)
     return found and re.sub(r"\\(.)", r"\1", found[1], flags=re.S)

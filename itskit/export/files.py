@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..sampling import Trajectory
 from ..spectrogram import normalise_loudness
+from ..writing import written
 from .carry import KEY, add_to_wav, as_text, picture_options, recipe_of
 from .encode import within_full_scale
 from .fonts import legible
-from .names import file_for, title_of
+from .names import digest, file_for, stem_of, tag_of, title_of
 from .scrub import keyframes
 
 
@@ -24,9 +26,10 @@ def png(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None = 
     prompts; folders are made.
     """
     recipe = recipe_of(trajectory, item)
-    path = file_for(path, recipe, ".png")
+    path = file_for(path, stem_of(trajectory, item) + tag_of(step=step), ".png")
     image = trajectory.picture(step, item).image
-    image.save(path, format="PNG", **picture_options(recipe, ".png"))
+    with written(path) as part:
+        image.save(part, format="PNG", **picture_options(recipe, ".png"))
     return path
 
 
@@ -40,18 +43,22 @@ def audio(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None 
     recipe = recipe_of(trajectory, item)
     kinds = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16")}
     kinds |= {".ogg": ("OGG", "VORBIS"), ".mp3": ("MP3", "MPEG_LAYER_III")}
-    path = file_for(path, recipe, *kinds)
+    path = file_for(path, stem_of(trajectory, item) + tag_of(step=step), *kinds)
     container, coding = kinds[path.suffix.lower()]
     sound = trajectory.sound(step, item)
     samples = normalise_loudness(sound.samples, sound.rate)
     if container in ("OGG", "MP3"):
         samples = within_full_scale(samples, sound.rate, format=container, subtype=coding)
-    with soundfile.SoundFile(path, "w", sound.rate, 1, coding, format=container) as file:
+    # In memory first: on a full disk libsndfile cuts an OGG or MP3 off and says nothing.
+    data = BytesIO()
+    with soundfile.SoundFile(data, "w", sound.rate, 1, coding, format=container) as file:
         if container != "WAV":
             file.title, file.comment = title_of(recipe), as_text(recipe)
         file.write(samples)
     if container == "WAV":
-        add_to_wav(path, recipe)
+        add_to_wav(data, recipe)
+    with written(path) as part:
+        part.write_bytes(data.getvalue())
     return path
 
 
@@ -61,7 +68,8 @@ def animation(
     """Write the denoising as an animated GIF, or WebP if the path says so: `count` steps (None:
     all) at `fps` a second, the last one held for a second and a half."""
     recipe = recipe_of(trajectory, item)
-    path = file_for(path, recipe, ".gif", ".webp")
+    tag = tag_of(count=count, fps=fps if fps != 12 else None)
+    path = file_for(path, stem_of(trajectory, item) + tag, ".gif", ".webp")
     suffix = path.suffix.lower()
     chosen = keyframes(range(len(trajectory)), count or len(trajectory))
     pictures = [trajectory.picture(step, item).image.convert("RGB") for step in chosen]
@@ -69,7 +77,8 @@ def animation(
     quality = {"quality": 80, "method": 4} if suffix == ".webp" else {}
     options = picture_options(recipe, suffix) | quality
     first, rest = pictures[0], pictures[1:]
-    first.save(path, save_all=True, append_images=rest, duration=times, loop=0, **options)
+    with written(path) as part:
+        first.save(part, save_all=True, append_images=rest, duration=times, loop=0, **options)
     return path
 
 
@@ -78,21 +87,26 @@ def contact_sheet(
 ) -> Path:
     """Write `count` steps beside each other as one PNG, with the prompts above them."""
     recipe = recipe_of(trajectory, item)
-    path = file_for(path, recipe, ".png")
+    tag = tag_of(steps=count, columns=columns if columns != 3 else None)
+    path = file_for(path, stem_of(trajectory, item) + tag, ".png")
     chosen = keyframes(range(len(trajectory)), count)
     tiles = [trajectory.picture(step, item).image.convert("RGB") for step in chosen]
     labels = [f"step {k}, t = {trajectory.steps[k].t}" for k in chosen]
     sheet = grid(tiles, labels, heading=title_of(recipe), columns=columns)
-    sheet.save(path, format="PNG", **picture_options(recipe, ".png"))
+    with written(path) as part:
+        sheet.save(part, format="PNG", **picture_options(recipe, ".png"))
     return path
 
 
 def figure(axes, trajectory: Trajectory, path=None, *, item: int = 0) -> Path:
     """Write a plot (the axes that `itskit.plots` returns) as PNG, with the run's recipe."""
     recipe = recipe_of(trajectory, item)
-    path = file_for(path, recipe, ".png", tag="--plot")
     drawn = np.ravel(axes)[0].figure
-    drawn.savefig(path, format="png", dpi=150, metadata={KEY: as_text(recipe)})
+    drawn.savefig(file := BytesIO(), format="png", dpi=150, metadata={KEY: as_text(recipe)})
+    tag = f"--plot-{digest({}, file.getvalue())}"  # other curves, another name
+    path = file_for(path, stem_of(trajectory, item) + tag, ".png")
+    with written(path) as part:
+        part.write_bytes(file.getvalue())
     return path
 
 

@@ -11,10 +11,12 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..sampling import Trajectory
+from ..writing import written
 from .carry import as_text, recipe_of
+from .ffmpeg import as_file, ffmpeg
 from .files import audio, font, wrap
 from .fonts import legible
-from .names import file_for, title_of
+from .names import file_for, stem_of, tag_of, title_of
 
 SIZE = (1280, 720)
 PAPER, INK, SOFT = "#101115", "#eceae4", "#a2a3a9"
@@ -25,18 +27,22 @@ def video(
 ) -> Path:
     """Write an MP4 (H.264, AAC, 1280 x 720) of the result, or of a step, with the prompts below.
 
-    The ffmpeg program comes with the package imageio-ffmpeg. Raises RuntimeError with ffmpeg's
-    own words if it fails.
+    The ffmpeg program comes with the package imageio-ffmpeg. Raises FileNotFoundError if it is not
+    there, RuntimeError with its own words if it fails.
     """
     recipe = recipe_of(trajectory, item)
-    path = file_for(path, recipe, ".mp4")
+    tag = tag_of(step=step, fps=fps if fps != 25 else None)
+    path = file_for(path, stem_of(trajectory, item) + tag, ".mp4")
+    ffmpeg()  # or there is no need to begin
     stage, box = _stage(trajectory.picture(step, item).image.convert("RGB"), recipe)
     with TemporaryDirectory() as folder:
         sound = audio(trajectory, Path(folder) / "sound.wav", item=item, step=step)
         notes = Path(folder) / "notes.txt"
         notes.write_text(_notes(recipe), encoding="utf-8")
         frames = _frames(stage, box, trajectory.sound(step, item).duration, fps)
-        _encode(frames, sound, notes, path, fps)
+        with written(path) as part:
+            if words := _encode(frames, sound, notes, part, fps):
+                raise RuntimeError(f"ffmpeg could not write {path.name}: {words}")
     return path
 
 
@@ -73,16 +79,15 @@ def _frames(stage: Image.Image, box, seconds: float, fps: int) -> Iterator[bytes
         yield frame.tobytes()
 
 
-def _encode(frames: Iterator[bytes], sound: Path, notes: Path, path: Path, fps: int) -> None:
-    from imageio_ffmpeg import get_ffmpeg_exe
-
+def _encode(frames: Iterator[bytes], sound: Path, notes: Path, path: Path, fps: int) -> str:
+    """Write the film; what ffmpeg says if it fails."""
     size = f"{SIZE[0]}x{SIZE[1]}"
     raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(fps), "-i", "-"]
     film = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p"]
     tone = ["-c:a", "aac", "-b:a", "160k"]
     kept = ["-map", "0:v", "-map", "1:a", "-map_metadata", "2", "-movflags", "+faststart"]
-    command = [get_ffmpeg_exe(), "-y", "-v", "error", *raw, "-i", str(sound), "-i", str(notes)]
-    command += [*film, *tone, *kept, str(path)]
+    command = [ffmpeg(), "-y", "-v", "error", *raw, "-i", as_file(sound), "-i", as_file(notes)]
+    command += [*film, *tone, *kept, as_file(path)]
     with TemporaryDirectory() as folder, open(Path(folder) / "log", "w+b") as log:
         pipe = subprocess.PIPE
         with subprocess.Popen(command, stdin=pipe, stdout=log, stderr=log) as process:
@@ -93,8 +98,7 @@ def _encode(frames: Iterator[bytes], sound: Path, notes: Path, path: Path, fps: 
                 pass  # ffmpeg gave up; its own words follow
         log.seek(0)
         words = log.read().decode("utf-8", "replace").strip()
-    if process.returncode:
-        raise RuntimeError(f"ffmpeg could not write {path.name}: {words}")
+    return (words or f"exit code {process.returncode}") if process.returncode else ""
 
 
 def _notes(recipe: dict) -> str:

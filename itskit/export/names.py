@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from hashlib import sha256
@@ -9,6 +10,8 @@ from os import sep
 from pathlib import Path
 
 from ..modality import make_folder
+from ..sampling import Trajectory
+from .carry import recipe_of
 
 # Names that Windows keeps for devices, with any suffix.
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for n in range(10))}
@@ -28,21 +31,45 @@ def safe_name(text: str, limit: int = 60) -> str:
     return name
 
 
-def stem_for(recipe: dict) -> str:
-    """A file name for a result: its prompts and its seed."""
+def stem_for(recipe: dict, content: bytes = b"") -> str:
+    """A file name for a result: its prompts, its seed, and eight digits that differ wherever
+    anything else in the recipe does. `content` tells results apart of which the recipe says little.
+
+    Made again from the same recipe, with the same weights and libraries, it keeps its name.
+    """
     words = [safe_name(recipe[k], 40) for k in ("image_prompt", "sound_prompt") if recipe.get(k)]
     seeds = recipe.get("seeds") or ([recipe["seed"]] if "seed" in recipe else [])
-    return "--".join(words or ["itskit"]) + (f"--seed{seeds[0]}" if seeds else "")
+    seed = f"--seed{seeds[0]}" if seeds else ""
+    return "--".join(words or ["itskit"]) + f"{seed}-{digest(recipe, content)}"
 
 
-def file_for(path, recipe: dict, *suffixes: str, tag: str = "") -> Path:
-    """`path`, which has to end in one of `suffixes`, or a name of its own for the recipe and the
-    first of them: in the folder `path` if it is one or has no ending, else (None) in the working
-    directory. The folders above it are made. Raises ValueError for another ending."""
+def stem_of(trajectory: Trajectory, item: int = 0) -> str:
+    """`stem_for` an item of a result. Of a loop of one's own, the latent tells which it is."""
+    recipe = recipe_of(trajectory, item)
+    if "weights_hash" in recipe:  # by `compose`: all that made it is there
+        return stem_for(recipe)
+    return stem_for(recipe, trajectory.latent[item].float().cpu().numpy().tobytes())
+
+
+def digest(recipe: dict, content: bytes = b"") -> str:
+    """Eight hexadecimal digits of a recipe, in whatever order, and of bytes beside it."""
+    text = json.dumps(recipe, sort_keys=True, default=str)
+    return sha256(text.encode() + content).hexdigest()[:8]
+
+
+def tag_of(**options) -> str:
+    """What a name says of an exporter's options, such as "--step3"; None is not worth a word."""
+    return "".join(f"--{key}{value}" for key, value in options.items() if value is not None)
+
+
+def file_for(path, stem: str, *suffixes: str) -> Path:
+    """`path`, which has to end in one of `suffixes`, or `stem` with the first of them: in the
+    folder `path` if it is one or has no ending, else (None) in the working directory. The folders
+    above it are made. Raises ValueError for another ending."""
     is_folder = str(path).endswith(("/", sep))
     path = Path("." if path is None else path)
     if is_folder or path.is_dir() or not path.suffix:
-        path = path / (stem_for(recipe) + tag + suffixes[0])
+        path = path / (stem + suffixes[0])
     if path.suffix.lower() not in suffixes:
         raise ValueError(
             f"{path.name}: expected a name that ends in {' or '.join(suffixes)}, or a folder"

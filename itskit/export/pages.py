@@ -9,9 +9,10 @@ from html import escape
 from pathlib import Path
 
 from ..sampling import Trajectory
+from ..writing import written
 from . import scrub
-from .carry import recipe_of
-from .names import file_for, title_of
+from .carry import recipe_in
+from .names import digest, file_for, stem_for, stem_of, tag_of, title_of
 
 # Nothing may be fetched, not even by mistake: all that the page needs is in it.
 POLICY = (
@@ -58,8 +59,10 @@ class Page:
 
     def save(self, path) -> Path:
         """Write it as a file of its own; the folders above it are made."""
-        path = file_for(path, {}, ".html")
-        path.write_text(self.html, encoding="utf-8")
+        stem = stem_for(recipe_in(self.html) or {}, self.html.encode())
+        path = file_for(path, stem, ".html")
+        with written(path) as part:
+            part.write_text(self.html, encoding="utf-8")
         return path
 
     def _repr_html_(self) -> str:
@@ -82,14 +85,21 @@ def page(
     every other track; a 50-step page is under 4 MB. `scores` are further curves, from
     `score_steps`. Without `path` the file is named after the prompts.
     """
-    path = file_for(path, recipe_of(trajectory, item), ".html")
+    tag = tag_of(
+        steps=steps,
+        keyframes=keyframes if keyframes != 6 else None,
+        scores=digest({}, json.dumps(scores).encode()) if scores else None,
+    )
+    path = file_for(path, stem_of(trajectory, item) + tag, ".html")
     frames = page_frames(trajectory, item=item, steps=steps, keyframes=keyframes)
     if progress:
         from ..progress import tqdm
 
         frames = tqdm(frames, desc="page", unit="picture")
     facts = scrub.facts(trajectory, item=item, scores=scores)
-    path.write_text(page_html(facts, frames), encoding="utf-8")
+    html = page_html(facts, frames)
+    with written(path) as part:
+        part.write_text(html, encoding="utf-8")
     return path
 
 

@@ -22,7 +22,7 @@ from ..schedule import predict_clean
 from ..spectrogram import PAPER_MEL, POCKET_MEL, MelSettings, row_frequencies
 from . import encode
 from .carry import recipe_of
-from .names import stem_for
+from .names import stem_of
 
 STATIC = Path(__file__).parent.parent / "widgets" / "static"
 CHAPTERS = ("sound.js", "chart.js", "stage.js", "view.js", "scrubber.js")
@@ -182,7 +182,7 @@ def facts(
     mel = mel or mel_for(height)
     return {
         "format": 1,
-        "name": stem_for(recipe_of(trajectory, item)),
+        "name": stem_of(trajectory, item),
         "count": len(trajectory),
         "timesteps": [step.t for step in trajectory.steps],
         "size": [width, height],

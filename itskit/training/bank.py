@@ -6,6 +6,7 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from ..models.pocket.networks import LATENT_CHANNELS
+from ..writing import written
 from .canvas import COLUMNS, ROWS, fill_with_sound, place_drawing, woven
 from .curate import centred
 from .loop import half_precision
@@ -149,7 +150,9 @@ def picture_bank(
             yield canvas
 
     latents = encode_all(vae, canvases(), len(which))
-    save_file({"latents": latents, "which": torch.tensor(which), "spans": torch.tensor(spans)}, out)
+    found = {"latents": latents, "which": torch.tensor(which), "spans": torch.tensor(spans)}
+    with written(out) as part:
+        save_file(found, part)
 
 
 def sound_bank(vae, ground, indices, out, *, variants=2, woven_variants=0, vary=None, seed=0):
@@ -169,7 +172,8 @@ def sound_bank(vae, ground, indices, out, *, variants=2, woven_variants=0, vary=
             yield canvas
 
     latents = encode_all(vae, canvases(), len(which), size=16)
-    save_file({"latents": latents, "which": torch.tensor(which)}, out)
+    with written(out) as part:
+        save_file({"latents": latents, "which": torch.tensor(which)}, part)
 
 
 def row_of_tiles(rng, latents, spans, columns=64):

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from ..models.pocket.weights import FOLDER, read_manifest, weights_hash
+from ..writing import written
 
 CARD = FOLDER.parent / "MODEL_CARD.md"
 
@@ -61,8 +62,10 @@ def main(args):
     text = fill(text, "weights", weights_table(FOLDER))
     report = Path(args.work) / "evaluation_test.json"
     if report.exists():
-        text = fill(text, "evaluation", evaluation_table(json.loads(report.read_text())))
+        numbers = json.loads(report.read_text(encoding="utf-8"))
+        text = fill(text, "evaluation", evaluation_table(numbers))
     if (args.data / "pictures.jsonl").exists():
         text = fill(text, "data", attribution(args.data))
-    CARD.write_text(text, encoding="utf-8")
+    with written(CARD) as part:
+        part.write_text(text, encoding="utf-8")
     print(f"wrote {CARD}")

@@ -28,6 +28,7 @@ from ..intervals import interval, share_interval
 from ..modality import Pair
 from ..models import pocket
 from ..models.pocket.weights import FOLDER, weights_hash
+from ..writing import written
 from . import measures
 from .loop import half_precision
 from .words import UNSEEN_PICTURES, UNSEEN_SOUNDS, pairs, picture_prompt, sound_prompt
@@ -248,7 +249,8 @@ def contact_sheet(sheet, path, columns=4, size=(256, 64)):
         left, top = (k % columns) * wide + 5, (k // columns) * high + 15
         draw.text((left, top - 13), words, fill=255)
         page.paste(Image.fromarray(canvas).resize(size, Image.Resampling.LANCZOS), (left, top))
-    page.save(path)
+    with written(path) as part:
+        page.save(part)
 
 
 def blind_sheet(sheet, path, seed=0):
@@ -258,7 +260,8 @@ def blind_sheet(sheet, path, seed=0):
     numbered = {f"#{n}": sheet[k] for n, k in enumerate(order, 1)}
     contact_sheet([(n, canvas) for n, (_, canvas) in numbered.items()], path, 3, (512, 128))
     words = {n: words for n, (words, _) in numbered.items()}
-    path.with_suffix(".json").write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
+    with written(path.with_suffix(".json")) as part:
+        part.write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
 
 
 def first_seeds(todo, folder, count=64):
@@ -298,7 +301,8 @@ def main(args):
     for row, (*found, n) in numbers.items():
         print(f"{row:42s} {' '.join(as_text(row, *found))}  ({n} prompts)")
     report = {**described, "numbers": numbers}
-    path.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    with written(path.with_suffix(".json")) as part:
+        part.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     made, sheet = path.with_suffix(""), args.work / f"contact_{args.split}.png"
     contact_sheet(first_seeds(todo, made), sheet)
     blind = sheet.with_name(f"blind_{args.split}.png")

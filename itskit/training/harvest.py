@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from ..compose import compose
 from ..models import pocket
+from ..writing import written
 from . import stages
 from .captions import picture_caption, sound_caption
 from .evaluate import in_half_precision
@@ -59,7 +60,8 @@ def main(args):
 
 def _write(file, latents, pairs):
     if pairs:
-        save_file({"latents": torch.stack(latents)}, file, {"pairs": json.dumps(pairs)})
+        with written(file) as part:
+            save_file({"latents": torch.stack(latents)}, part, {"pairs": json.dumps(pairs)})
 
 
 def _composed(pair, loom, rng):

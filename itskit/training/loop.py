@@ -11,6 +11,8 @@ from safetensors.torch import load_file, save_file
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
+from ..writing import written
+
 
 @contextlib.contextmanager
 def half_precision(device="cpu"):
@@ -176,12 +178,16 @@ def train(
 
 def save(out, net, average, optimiser, step, budget):
     """Averaged weights to `out`, all that is needed to go on to `.state`; never half a file."""
-    part = out.with_suffix(".part")
-    save_file({k: v.contiguous() for k, v in average.state.items()}, part, {"step": str(step)})
-    part.rename(out)
+    save_weights(average.state, out, {"step": str(step)})
     state = {"net": net.state_dict(), "average": average.state, "optimiser": optimiser.state_dict()}
-    torch.save({**state, "step": step, "minutes": budget.spent}, part)
-    part.rename(out.with_suffix(".state"))
+    with written(out.with_suffix(".state")) as part:
+        torch.save({**state, "step": step, "minutes": budget.spent}, part)
+
+
+def save_weights(state, path, about=None):
+    """A state dict, and what to say of it, as safetensors; never half a file."""
+    with written(path) as part:
+        save_file({k: v.contiguous() for k, v in state.items()}, part, about)
 
 
 def load_weights(net, path):

@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 
 from ..models.pocket.vocabulary import FILE
 from ..models.pocket.weights import FOLDER, load_weights, save_weights
+from ..writing import written
 from .captions import vocabulary
 
 
@@ -20,7 +21,8 @@ def text(args):
     state = {k: v for k, v in state.items() if "pooler" not in k and "position_ids" not in k}
     made = "all-MiniLM-L6-v2 (Apache-2.0), its matrices rounded to int8"
     entry = save_weights(state, folder / "text_encoder.safetensors", trained=made)
-    shutil.copyfile(source / "tokenizer.json", folder / "tokenizer.json")
+    with written(folder / "tokenizer.json") as part:
+        shutil.copyfile(source / "tokenizer.json", part)
     print(f"text_encoder.safetensors: {entry['bytes'] / 1e6:.1f} MB")
 
 
@@ -39,7 +41,8 @@ def pack(args):
         )
         print(f"{file.name}: {entry['parameters'] / 1e6:.1f} M, {entry['bytes'] / 1e6:.1f} MB")
     if not (folder / "text_encoder.safetensors").exists():
-        shutil.copyfile(FOLDER / "tokenizer.json", folder / "tokenizer.json")
+        with written(folder / "tokenizer.json") as part:
+            shutil.copyfile(FOLDER / "tokenizer.json", part)
         state = load_weights(FOLDER, "text_encoder.safetensors")
         save_weights(state, folder / "text_encoder.safetensors", trained="as shipped")
 
@@ -55,7 +58,7 @@ def _training(file) -> str:
     if file.stem == "vae":
         logs["decoder alone "] = file.with_name("decoder.log")
     last = {
-        how: json.loads(log.read_text().splitlines()[-1])
+        how: json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
         for how, log in logs.items()
         if log.exists()
     }

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from ..models.pocket import TILE
 from ..models.pocket.networks import (
@@ -20,6 +20,7 @@ from ..models.pocket.networks import (
 from ..models.pocket.text import TextEncoder
 from ..models.pocket.weights import FOLDER
 from ..models.pocket.weights import load_weights as read_weights
+from ..writing import written
 from . import bank as banks
 from . import scorers as scorer_training
 from . import unet as unet_training
@@ -27,7 +28,7 @@ from . import vae as vae_training
 from .captions import CORE, CORE_SOUNDS
 from .data import RATES, all_mel_pictures, read_pictures, read_sounds
 from .loom import KEPT, Loom, batches, harvested, latents_of
-from .loop import Budget, half_precision, load_weights, train
+from .loop import Budget, half_precision, load_weights, save_weights, train
 from .vary import redrawn, rerecorded
 from .words import PAIRS, VALIDATION_PAIRS
 
@@ -36,7 +37,8 @@ def prepare(args):
     """Mel pictures of every clip at every playback rate → WORK/mels.npz."""
     pictures = all_mel_pictures(read_sounds(args.data))
     arrays = {f"{k}_{r}": p for k, clip in enumerate(pictures) for r, p in enumerate(clip)}
-    np.savez(args.work / "mels.npz", **arrays)
+    with written(args.work / "mels.npz") as part:
+        np.savez(part, **arrays)
 
 
 def prepared_sounds(args):
@@ -83,7 +85,7 @@ def decoder(args):
     )
     run = args.work / "decoder.safetensors"
     state = train(net, loss, run, budget=budget(args), peak=args.learning_rate or 6e-4)
-    save_file({k: v.contiguous() for k, v in state.items()}, out)
+    save_weights(state, out)
 
 
 def vae(args):
@@ -95,7 +97,7 @@ def vae(args):
     state = train(net, loss, out, budget=budget(args), peak=args.learning_rate or 1e-3)
     net.load_state_dict(state)
     vae_training.normalise_latents(net, images, mels)
-    save_file({k: v.contiguous() for k, v in net.state_dict().items()}, out)
+    save_weights(net.state_dict(), out)
 
 
 def bank(args):
@@ -234,9 +236,7 @@ def together(args):
     state = train(both, loss, out, budget=budget(args), peak=peak, seed=args.seed, muon=True)
     for name in names:
         mine = {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
-        save_file(
-            {k: v.contiguous() for k, v in mine.items()}, args.work / f"{name}_unet.safetensors"
-        )
+        save_weights(mine, args.work / f"{name}_unet.safetensors")
 
 
 SHOWN = {  # what of a batch a model that learns alone is shown
@@ -262,7 +262,7 @@ def solo(args):
     them which it is, as textual inversion tells of a style (Gal et al. 2022, arXiv 2208.01618).
     """
     shifts = _learn_solo(args, "image", TILE) | _learn_solo(args, "sound", 2 * TILE)
-    save_file(shifts, args.work / "solo.safetensors")
+    save_weights(shifts, args.work / "solo.safetensors")
 
 
 def _learn_solo(args, name, columns):
@@ -292,7 +292,7 @@ def _train_alone(args, name, columns):
     )  # fmt: skip
     run, peak = args.work / f"{name}_alone.safetensors", args.learning_rate or 6e-4
     state = train(net, loss, run, budget=budget(args), peak=peak, seed=args.seed, muon=True)
-    save_file({k: v.contiguous() for k, v in state.items()}, out)
+    save_weights(state, out)
 
 
 def _woven(args, **ways):
@@ -305,7 +305,7 @@ def loom_of(args, **ways):
     file = args.work / "typical.json"
     if not file.exists():
         raise FileNotFoundError(f"{file} is missing: run `python -m itskit.training curate` first")
-    typical = json.loads(file.read_text())
+    typical = json.loads(file.read_text(encoding="utf-8"))
     if set(typical) != {"drawings", "clips"}:
         raise ValueError(
             f"{file} holds {sorted(typical)[:3]}, as an earlier version wrote it: expected "

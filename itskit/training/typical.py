@@ -7,6 +7,7 @@ import torch
 from tqdm import tqdm
 
 from ..models.pocket.networks import Autoencoder, Scorer
+from ..writing import written
 from . import curate, stages
 from .captions import picture_caption, sound_caption
 from .data import read_pictures
@@ -38,7 +39,8 @@ def main(args):
     }
     chosen |= {c: chosen[other] for c, other in curate.SHOWN_AS.items() if other in chosen}
     heard = _typical_clips(args, net, texts, images, records)
-    (args.work / "typical.json").write_text(json.dumps({"drawings": chosen, "clips": heard}))
+    with written(args.work / "typical.json") as part:
+        part.write_text(json.dumps({"drawings": chosen, "clips": heard}), encoding="utf-8")
     print(f"{sum(map(len, chosen.values()))} drawings of {len(chosen)} concepts")
     print(f"{sum(map(len, heard.values()))} clips of {len(heard)} classes")
 

@@ -8,6 +8,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from ...writing import written
+
 FOLDER = Path(__file__).parent / "weights"
 MANIFEST = "weights.json"  # file name → {"sha256", "parameters", "bytes", "trained"}
 
@@ -50,7 +52,8 @@ def save_weights(state: dict, path, *, bits: int = 8, trained: str = "") -> dict
     """Write one network's weights and note them in the folder's manifest."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(quantise(state, bits), path, {"trained": trained})
+    with written(path) as part:
+        save_file(quantise(state, bits), part, {"trained": trained})
     manifest = read_manifest(path.parent) if (path.parent / MANIFEST).exists() else {}
     manifest[path.name] = {
         "sha256": sha256(path),
@@ -58,7 +61,9 @@ def save_weights(state: dict, path, *, bits: int = 8, trained: str = "") -> dict
         "parameters": sum(v.numel() for v in state.values()),
         "trained": trained,
     }
-    (path.parent / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+    with written(path.parent / MANIFEST) as part:
+        part.write_text(text, encoding="utf-8")
     return manifest[path.name]
 
 
@@ -70,7 +75,7 @@ def read_manifest(folder) -> dict:
             "(pip install --force-reinstall itskit), or name a folder made by "
             "`python -m itskit.training pack`."
         )
-    return json.loads(path.read_text())
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def load_weights(folder, name: str) -> dict:

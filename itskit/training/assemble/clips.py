@@ -7,6 +7,8 @@ import numpy as np
 import soundfile
 import soxr
 
+from ...export.ffmpeg import as_file, ffmpeg
+
 RATE = 16000  # Hz
 FRAME = 320  # samples of 20 ms over which loudness is taken
 LONGEST = 10 * RATE
@@ -27,9 +29,7 @@ def read_recording(path) -> np.ndarray:
 
 
 def _through_ffmpeg(path):
-    import imageio_ffmpeg
-
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path)]
+    command = [ffmpeg(), "-v", "error", "-nostdin", "-i", as_file(path)]
     command += ["-ac", "1", "-ar", "44100", "-f", "f32le", "-"]
     return np.frombuffer(subprocess.run(command, capture_output=True).stdout, "<f4").copy()
 

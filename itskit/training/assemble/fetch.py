@@ -59,12 +59,12 @@ def fetch(package: Package, cache, wanted: str) -> Path:
     print(f"fetching {package}", flush=True)
     pattern = re.compile(wanted, re.IGNORECASE)
     version = FETCHERS[package.registry](package, folder, pattern)
-    (folder / "VERSION").write_text(version)
+    (folder / "VERSION").write_text(version, encoding="utf-8")
     return folder
 
 
 def version_of(folder: Path) -> str:
-    return (folder / "VERSION").read_text().strip()
+    return (folder / "VERSION").read_text(encoding="utf-8").strip()
 
 
 def _fetch_npm(package, folder, wanted):
@@ -101,7 +101,9 @@ def _fetch_deb(package, folder, wanted):
     ):
         _unpack_tar(tar, folder, wanted)
     field = [tool("dpkg-deb"), "-f", str(archive), "Version"]
-    version = subprocess.run(field, capture_output=True, text=True, check=True).stdout.strip()
+    version = subprocess.run(
+        field, capture_output=True, encoding="utf-8", check=True
+    ).stdout.strip()
     archive.unlink()
     return version
 
@@ -125,7 +127,7 @@ def _unpack_tar(tar, folder, wanted):
 
 def run(command, folder):
     """Run a program in a folder; its own words are the error's."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8")
     if done.returncode:
         words = (done.stderr or done.stdout).strip()[-500:]
         raise RuntimeError(f"{' '.join(map(str, command))} failed:\n{words}")
