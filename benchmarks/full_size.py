@@ -26,6 +26,7 @@ from diffusers.models.attention_processor import AttnProcessor
 from transformers import CLIPTextConfig, CLIPTextModel
 
 import itskit
+from itskit.compose import whole
 from itskit.models import paper, sd
 from itskit.models.hifigan import Generator
 from itskit.models.stage import Stage
@@ -194,7 +195,7 @@ class Bench:
     def ours(self, pair, seeds=(0,), decode=True, steps=None):
         steps = steps or self.steps
         settings = {"preset": "paper", "num_inference_steps": steps, "progress": False}
-        made = itskit.compose(pair, *PROMPTS, seeds=list(seeds), **settings)
+        made = whole(itskit.compose(pair, *PROMPTS, seeds=list(seeds), **settings))
         if decode:
             made.picture(), made.sound()
 
@@ -284,7 +285,8 @@ def fewest_steps(half, full, seeds=(0, 1)) -> None:
     what half precision alone does to it: `fast` is the first that stays below that."""
 
     def pictures(pair, **settings):
-        made = itskit.compose(pair, *PROMPTS, seeds=list(seeds), progress=False, **settings)
+        settings = {"progress": False, **settings}
+        made = whole(itskit.compose(pair, *PROMPTS, seeds=list(seeds), **settings))
         return pair.sound.decode(made.latent)
 
     reference = pictures(full, preset="paper")

@@ -43,14 +43,13 @@ class Entry:
         further settings. What was there is replaced; an interrupted run replaces nothing.
         """
         import itskit
+        from itskit.compose import whole
 
         folder = Path(beside).with_suffix("")
         settings = {"progress": pair is None, **self.settings, **changes}
         pair = pair or itskit.load_pair("pocket")
         result = itskit.compose(pair, self.image, self.sound, seed=self.seed, **settings)
-        if "stopped" in result.recipe:  # compose keeps the steps before Ctrl-C: not for a gallery
-            raise KeyboardInterrupt
-        write(result, folder)
+        write(whole(result), folder)
         print(f"{folder.name}: {', '.join(FILES)}", flush=True)
         return folder
 

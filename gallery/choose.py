@@ -63,7 +63,7 @@ def best(entry, pair, seeds) -> tuple[int, dict[str, float]]:
     half = {**settings, "num_inference_steps": max(1, steps // 2)}
     for keep, how in ((FINALISTS, half), (1, settings)):
         found = itskit.hunt(pair, entry.image, entry.sound, seeds=seeds, keep=keep, **how)
-        if len(found.scores) < len(seeds) or len(found) < min(keep, len(seeds)):
+        if found.stopped:
             raise KeyboardInterrupt  # hunt keeps what it found before Ctrl-C: no choice of all
         seeds = [seed for seed, *_ in found]
     seed, scores, _ = found[0]

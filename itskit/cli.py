@@ -9,47 +9,26 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 from itskit import __version__
-
-# Flag, keyword of `itskit.compose`, type, help. What is not given is left to preset and pair.
-SETTINGS = (
-    ("--image-negative", "image_negative", str, "what the picture should keep away from"),
-    ("--sound-negative", "sound_negative", str, "what the sound should keep away from"),
-    ("--steps", "num_inference_steps", int, "denoising steps"),
-    ("--image-scale", "image_scale", float, "classifier-free guidance scale of the picture"),
-    ("--sound-scale", "sound_scale", float, "classifier-free guidance scale of the sound"),
-    ("--image-weight", "image_weight", float, "weight of the image model in the blend"),
-    ("--sound-weight", "sound_weight", float, "weight of the sound model in the blend"),
-    ("--image-start", "image_start", float, "fraction of the run at which the image model joins"),
-    ("--sound-start", "sound_start", float, "fraction of the run at which the sound model joins"),
-    ("--solver", "solver", str, "ddim or dpmpp_2m"),
-    ("--width", "width", int, "width of the picture in pixels, hence the length of the sound"),
-    ("--strength", "strength", float, "with --init: 0 keeps the file, 1 forgets it (0.7)"),
-    ("--preset", "preset", str, "a named set of settings, such as paper"),
-)
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse whose errors are one line, like every other error here."""
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+from itskit import arguments as says
+from itskit.writing import check_folder, written
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; the exit code: 0, 2 after an error, 130 when stopped by the keyboard."""
+    """Run one command; the exit code: 0, 1 if some files could not be made, 2 after an error, 130
+    when stopped by the keyboard."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a console without emoji must not stop a composition
             stream.reconfigure(errors="replace")
-    args = _parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    args = _parser().parse_args(argv or ["--help"])
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            args.run(args)
+            return args.run(args) or 0
     except KeyboardInterrupt:
         print("itskit: stopped", file=sys.stderr)
         return 130
@@ -58,13 +37,14 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print(f"itskit: error: {_one_line(error)}", file=sys.stderr)
         return 2
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show where an error came from")
-    parser = Parser(prog="itskit", description="Images that sound: one picture that also plays.")
+    parser = says.Parser(
+        prog="itskit", description="Images that sound: one picture that also plays."
+    )
     parser.add_argument("--version", action="version", version=f"itskit {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
@@ -72,86 +52,107 @@ def _parser() -> argparse.ArgumentParser:
         "compose", parents=[common], help="two prompts in, one picture that is also a sound out"
     )
     seeds = compose.add_mutually_exclusive_group()
-    seeds.add_argument("--seed", type=int, default=0, help="where the noise comes from (0)")
-    seeds.add_argument("--seeds", type=_seeds, metavar="1,2,3", help="one result for each")
-    compose.set_defaults(run=_compose)
+    seeds.add_argument(
+        "--seed", type=says.seed, default=0, metavar="N", help="where the noise comes from (0)"
+    )
+    seeds.add_argument("--seeds", type=says.seeds, metavar="1,2,3", help="one result for each")
+    compose.set_defaults(run=_compose, parser=compose)
 
     hunt = commands.add_parser("hunt", parents=[common], help="the best of many seeds")
     hunt.add_argument(
         "--seeds",
-        type=_tried,
+        type=says.tried,
         default=range(16),
         metavar="16",
         help="how many, or which: 1,2,3 (16)",
     )
-    hunt.add_argument("--keep", type=int, default=4, help="how many of them to write (4)")
-    hunt.add_argument("--batch", type=int, default=4, help="how many at a time (4)")
-    hunt.set_defaults(run=_hunt)
+    some = {"type": says.whole_number(1), "default": 4, "metavar": "N"}
+    hunt.add_argument("--keep", **some, help="how many of them to write (4)")
+    hunt.add_argument("--batch", **some, help="how many at a time (4)")
+    hunt.set_defaults(run=_hunt, parser=hunt)
 
     for command in (compose, hunt):
-        command.add_argument(
-            "image_prompt", metavar="IMAGE_PROMPT", help="what it should look like"
-        )
-        command.add_argument(
-            "sound_prompt", metavar="SOUND_PROMPT", help="what it should sound like"
-        )
-        for flag, keyword, kind, text in SETTINGS:
+        for name, verb in (("IMAGE_PROMPT", "look"), ("SOUND_PROMPT", "sound")):
+            about = f"what it should {verb} like"
+            command.add_argument(name.lower(), metavar=name, type=says.words, help=about)
+        for flag, keyword, kind, text in says.SETTINGS:
+            text = f"{text} ({says.usual(keyword)})"
             command.add_argument(flag, dest=keyword, type=kind, metavar=kind.__name__, help=text)
-        command.add_argument("--pair", default="pocket", help="pocket, paper or a folder (pocket)")
+        solver = f"who takes the steps ({says.usual('solver')})"
+        command.add_argument("--solver", choices=says.SOLVERS, help=solver)
+        presets = sorted({name for names in says.PRESETS.values() for name in names})
+        settings = "a named set of settings (none); pocket has paper, the others have both"
+        command.add_argument("--preset", choices=presets, help=settings)
+        _add_pair(command, "pocket")
 
     again = commands.add_parser("again", parents=[common], help="make a result from its recipe")
-    again.add_argument("recipe", metavar="RECIPE", help="the .json, or any file that itskit made")
-    again.add_argument("--pair", help="use this pair instead of the recipe's")
-    again.set_defaults(run=_again)
+    recipe = "the .json, or any file that itskit made"
+    again.add_argument("recipe", metavar="RECIPE", type=says.file, help=recipe)
+    _add_pair(again, None)
+    again.set_defaults(run=_again, parser=again)
 
     for command in (compose, hunt, again):
-        command.add_argument("--init", metavar="FILE", help="start from a picture or a recording")
+        start = "start from a picture or a recording (from noise)"
+        command.add_argument("--init", metavar="FILE", type=says.file, help=start)
         command.add_argument("--out", default="out", type=Path, help="folder for the files (out)")
-        command.add_argument("--no-video", action="store_true", help="no MP4")
-        command.add_argument("--no-page", action="store_true", help="no HTML page")
+        command.add_argument("--no-video", action="store_true", help="no MP4 (there is one)")
+        command.add_argument("--no-page", action="store_true", help="no HTML page (there is one)")
 
     info = commands.add_parser("info", parents=[common], help="versions, weights, licences")
-    info.add_argument("--pair", default="pocket", help="pocket, paper or a folder (pocket)")
+    _add_pair(info, "pocket")
     info.set_defaults(run=_info)
     return parser
+
+
+def _add_pair(command: argparse.ArgumentParser, usual: str | None) -> None:
+    text = f"{', '.join(says.PAIRS)} or a folder of pocket weights ({usual or 'the recipe’s'})"
+    command.add_argument("--pair", metavar="PAIR", type=says.pair, default=usual, help=text)
 
 
 # ---- commands ------------------------------------------------------------------------------------
 
 
-def _compose(args) -> None:
+def _compose(args) -> int:
     import itskit
+    from itskit.compose import whole
 
-    settings, pair = _settings(args), _load(args.pair)
+    settings, pair = _settings(args), _begin(args.pair, args)
     seeds = args.seeds or [args.seed]
     for number, seed in enumerate(seeds, start=1):  # one by one: each result is there to be opened
         count = f" ({number} of {len(seeds)})" if len(seeds) > 1 else ""
         print(f"Composing “{args.image_prompt}” and “{args.sound_prompt}”, seed {seed}{count}")
         started = time.perf_counter()
-        result = itskit.compose(pair, args.image_prompt, args.sound_prompt, seed=seed, **settings)
+        prompts = args.image_prompt, args.sound_prompt
+        result = whole(itskit.compose(pair, *prompts, seed=seed, **settings))
         _save(result, args, _composed(started))
+    return args.missing
 
 
-def _hunt(args) -> None:
+def _hunt(args) -> int:
     import itskit
 
-    settings, pair = _settings(args), _load(args.pair)
+    settings, pair = _settings(args), _begin(args.pair, args)
     settings |= {"seeds": args.seeds, "keep": args.keep, "batch": args.batch}
     print(f"Hunting for “{args.image_prompt}” and “{args.sound_prompt}”, {len(args.seeds)} seeds")
-    for seed, scores, result in itskit.hunt(pair, args.image_prompt, args.sound_prompt, **settings):
+    found = itskit.hunt(pair, args.image_prompt, args.sound_prompt, **settings)
+    for seed, scores, result in found:
         said = ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
         _save(result, args, f"Seed {seed}: {said}")
+    if found.stopped:
+        raise KeyboardInterrupt  # which hunt takes for "enough": what it has found is written
+    return args.missing
 
 
-def _again(args) -> None:
-    from itskit.compose import recompose
+def _again(args) -> int:
+    from itskit.compose import recompose, whole
 
     recipe = read_recipe(args.recipe)
     changes = {} if args.init is None else {"init": read_start(args.init)}
-    pair = _load(args.pair or recipe["pair"])
+    pair = _begin(args.pair or recipe["pair"], args)
     started = time.perf_counter()
-    result = recompose(pair, recipe, **changes)
+    result = whole(recompose(pair, recipe, **changes))
     _save(result, args, _composed(started))
+    return args.missing
 
 
 def _info(args) -> None:
@@ -168,7 +169,10 @@ def _info(args) -> None:
 
 def _settings(args) -> dict:
     """The keyword arguments of `compose` that were given."""
-    settings = {key: getattr(args, key) for _, key, _, _ in SETTINGS}
+    if reason := says.contradiction(args):
+        args.parser.error(reason)
+    keys = (*(key for _, key, _, _ in says.SETTINGS), "solver", "preset")
+    settings = {key: getattr(args, key) for key in keys}
     settings |= {"init": None if args.init is None else read_start(args.init)}
     return {key: value for key, value in settings.items() if value is not None}
 
@@ -181,31 +185,78 @@ def _load(name: str):
     return itskit.load_pair(name)
 
 
+def _begin(pair: str, args):
+    """`_load` the pair, after a look at whether the files can be written. Sets `args.missing`, the
+    exit code so far: 1 if there is something that cannot be made."""
+    args.missing = 0
+    try:
+        check_folder(args.out)
+    except OSError as error:
+        args.parser.error(f"argument --out: {_one_line(error)}")
+    loaded = _load(pair)
+    if not args.no_video:
+        from itskit.export.ffmpeg import ffmpeg
+
+        try:
+            ffmpeg()
+        except FileNotFoundError as error:
+            args.no_video, args.missing = True, 1
+            print(f"itskit: warning: {_one_line(error)}; going on without films", file=sys.stderr)
+    return loaded
+
+
 def _composed(started: float) -> str:
     return f"Composed in {time.perf_counter() - started:.1f} s. Your files:"
 
 
 def _save(result, args, heading: str) -> None:
-    """Write every file of every item of a result and say what each is."""
+    """Write every file of every item of a result and say what each is. What cannot be made is said,
+    too (`args.missing`); raises its error only if nothing can."""
+    print(heading)
+    for item in range(len(result.recipe["seeds"])):
+        failed = []
+        makers = _makers(result, item, args)
+        for ending, (make, what) in makers.items():
+            try:
+                _made(make(), what)
+            except Exception as error:
+                if args.debug:
+                    raise
+                failed.append(error)
+                print(f"itskit: no {ending}: {_one_line(error)}", file=sys.stderr)
+        if len(failed) == len(makers):
+            raise failed[0]
+        args.missing = args.missing or int(bool(failed))
+
+
+def _makers(result, item: int, args) -> dict:
+    """Ending -> (a function that writes the file and returns its path, what the file is)."""
     from itskit import export
     from itskit.export.carry import recipe_of
-    from itskit.export.names import stem_for
+    from itskit.export.names import stem_of
 
-    print(heading)
-    args.out.mkdir(parents=True, exist_ok=True)
-    for item in range(len(result.recipe["seeds"])):
-        recipe = recipe_of(result, item)
-        stem = str(args.out / stem_for(recipe))
-        _made(export.png(result, stem + ".png", item=item), "the picture")
-        _made(export.audio(result, stem + ".wav", item=item), "its sound")
-        text = json.dumps(recipe, indent=2, ensure_ascii=False)
-        Path(stem + ".json").write_text(text + "\n", encoding="utf-8")
-        _made(stem + ".json", "the recipe: itskit again makes it anew")
-        if not args.no_video:
-            _made(export.video(result, stem + ".mp4", item=item), "picture and sound in one film")
-        if not args.no_page:
-            page = export.page(result, stem + ".html", item=item, progress=True)
-            _made(page, "see and hear every step, in any browser")
+    stem = str(args.out / stem_of(result, item))
+
+    def recipe() -> str:
+        text = json.dumps(recipe_of(result, item), indent=2, ensure_ascii=False)
+        with written(stem + ".json") as part:
+            part.write_text(text + "\n", encoding="utf-8")
+        return stem + ".json"
+
+    def by(exporter, ending, **options):
+        return lambda: exporter(result, stem + ending, item=item, **options)
+
+    makers = {
+        "picture": (by(export.png, ".png"), "the picture"),
+        "sound": (by(export.audio, ".wav"), "its sound"),
+        "recipe": (recipe, "the recipe: itskit again makes it anew"),
+    }
+    if not args.no_video:
+        makers["film"] = by(export.video, ".mp4"), "picture and sound in one film"
+    if not args.no_page:
+        page = by(export.page, ".html", progress=True)
+        makers["page"] = page, "see and hear every step, in any browser"
+    return makers
 
 
 def _made(path, what: str) -> None:
@@ -253,19 +304,6 @@ def read_recipe(path: str | Path) -> dict:
 # ---- small things --------------------------------------------------------------------------------
 
 
-def _seeds(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        message = f"expected whole numbers with commas between, such as 1,2,3, got {text!r}"
-        raise argparse.ArgumentTypeError(message) from None
-
-
-def _tried(text: str) -> Sequence[int]:
-    """A list of seeds, or the first so many."""
-    return range(int(text)) if text.isdecimal() else _seeds(text)
-
-
 def _version(package: str) -> str:
     try:
         return metadata.version(package)
@@ -286,6 +324,7 @@ def _show_warning(message, category, *_) -> None:
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    named = isinstance(error, OSError) and error.strerror and not error.filename
+    text = " ".join(str(error.strerror if named else error).split())
     plain = isinstance(error, (ValueError, OSError, Warning)) and text
     return text if plain else f"{type(error).__name__}: {text}"

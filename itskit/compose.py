@@ -177,6 +177,14 @@ def recompose(pair: Pair, recipe: dict, **changes) -> Trajectory:
     return compose(pair, **{**kept, **changes})
 
 
+def whole(trajectory: Trajectory) -> Trajectory:
+    """The same, for whoever composes more than once: raises KeyboardInterrupt if Ctrl-C stopped it,
+    of which `compose` alone makes "enough"."""
+    if "stopped" in trajectory.recipe:
+        raise KeyboardInterrupt
+    return trajectory
+
+
 def _resolve(pair: Pair, prompts: tuple, preset: str | None, given: dict) -> dict:
     """The complete settings: what was given, else the preset's, else the pair's, else DEFAULTS."""
     speaking = [

@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 
 from . import metrics
-from .compose import compose
+from .compose import compose, whole
 from .modality import Pair
 from .progress import tqdm
 from .sampling import Trajectory
@@ -22,10 +22,12 @@ class Hunt:
 
     found   (seed, {scorer: score}, Trajectory of that seed alone) of the kept seeds, best first
     scores  {"seed": seed, scorer: score, ...} of every seed that was tried, best first
+    stopped whether Ctrl-C ended it: there may be better ones
     """
 
     found: tuple[tuple[int, dict[str, float], Trajectory], ...]
     scores: list[dict]
+    stopped: bool = False
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, float], Trajectory]]:
         return iter(self.found)
@@ -92,12 +94,11 @@ def hunt(
 
     def make(some: Sequence[int]) -> Trajectory:
         result = compose(pair, image_prompt, sound_prompt, seeds=some, progress=False, **settings)
-        if "stopped" in result.recipe:
-            raise KeyboardInterrupt
-        return result
+        return whole(result)
 
     rows: dict[int, dict[str, float]] = {}  # of every seed
     held: dict[int, Trajectory] = {}  # of the best so far
+    stopped = False
     starts = range(0, len(seeds), batch)
     try:
         for some in (
@@ -116,10 +117,11 @@ def hunt(
     except KeyboardInterrupt:
         if not held:
             raise
+        stopped = True
     order = rank(rows)
     best = [seed for seed in order if seed in held][:keep]
     found = tuple((seed, dict(rows[seed]), held[seed]) for seed in best)
-    return Hunt(found, [{"seed": seed, **rows[seed]} for seed in order])
+    return Hunt(found, [{"seed": seed, **rows[seed]} for seed in order], stopped)
 
 
 def rank(rows: dict[int, dict[str, float]]) -> list[int]:

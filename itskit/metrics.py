@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .compose import compose
+from .compose import compose, whole
 from .intervals import interval, paper_interval, share_interval  # noqa: F401 (they belong here)
 from .modality import Pair, Picture, Sound
 from .progress import tqdm
@@ -279,7 +279,7 @@ def compare(
     def made_by(*speaking):
         def make(pair, *both, seeds):
             image, sound = (both[k] if names[k] in speaking else None for k in (0, 1))
-            return compose(pair, image, sound, seeds=seeds, progress=False, **settings)
+            return whole(compose(pair, image, sound, seeds=seeds, progress=False, **settings))
 
         return make
 

@@ -1,6 +1,8 @@
 """The command line, run on a pair without networks whose result is known in advance: a castle."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +16,7 @@ from a_run import NASTY, castle, fake_pair
 from PIL import Image
 
 import itskit
+from itskit import arguments, export
 from itskit.cli import main, read_start
 from itskit.schedule import noise_from_clean
 
@@ -199,31 +202,124 @@ def test_a_picture_to_begin_with_is_asked_for_again(run, tmp_path):
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["compose", "", "bells"], "prompt"),
+        (["compose", "", "bells"], "IMAGE_PROMPT: expected words, got ''"),
+        (["compose", "a cat", " "], "SOUND_PROMPT: expected words"),
         (["compose", "a cat"], "SOUND_PROMPT"),
-        (["compose", *WORDS, "--steps", "0"], "0"),
-        (["compose", *WORDS, "--steps", "many"], "many"),
-        (["compose", *WORDS, "--image-weight", "-1"], "weight"),
-        (["compose", *WORDS, "--width", "13"], "13"),
-        (["compose", *WORDS, "--preset", "nonesuch"], "nonesuch"),
-        (["compose", *WORDS, "--solver", "nonesuch"], "nonesuch"),
-        (["compose", *WORDS, "--seeds", "1;2"], "1;2"),
+        (["compose", *WORDS, "--steps", "0"], "--steps: expected a whole number from 1 to 999"),
+        (["compose", *WORDS, "--steps", "1000"], "--steps: expected a whole number from 1 to 999"),
+        (["compose", *WORDS, "--steps", "7.5"], "got '7.5'"),
+        (["compose", *WORDS, "--steps", "many"], "got 'many'"),
+        (["compose", *WORDS, "--image-scale", "nan"], "--image-scale: expected a number"),
+        (["compose", *WORDS, "--sound-scale", "inf"], "--sound-scale: expected a number"),
+        (["compose", *WORDS, "--image-weight", "-1"], "--image-weight: expected a number, 0 or"),
+        (["compose", *WORDS, "--image-start", "1"], "--image-start: expected a number from 0 to 1"),
+        (["compose", *WORDS, "--image-weight", "0", "--sound-weight", "0"], "nobody speaks"),
+        (["compose", *WORDS, "--image-start", "0.5", "--sound-start", "0.2"], "--sound-start"),
+        (["compose", *WORDS, "--preset", "paper", "--sound-start", "0.2"], "nobody speaks"),
+        (
+            ["compose", *WORDS, "--strength", "0"],
+            "--strength: expected a number from 0 to 1, not 0",
+        ),
+        (["compose", *WORDS, "--strength", "0.5"], "--strength: expected --init"),
+        (["compose", *WORDS, "--width", "13"], "--width: expected a multiple of 128, such as 128"),
+        (["compose", *WORDS, "--width", "0"], "--width: expected a whole number, 1 or more"),
+        (["compose", *WORDS, "--preset", "nonesuch"], "--preset: invalid choice: 'nonesuch'"),
+        (
+            ["compose", *WORDS, "--preset", "fast"],
+            "--preset: expected paper for pocket, got 'fast'",
+        ),
+        (["compose", *WORDS, "--solver", "nonesuch"], "--solver: invalid choice: 'nonesuch'"),
+        (
+            ["compose", *WORDS, "--pair", "nonesuch"],
+            "--pair: expected pocket, paper, riffusion, or",
+        ),
+        (["compose", *WORDS, "--seed", "1.5"], "--seed: expected a whole number"),
+        (["compose", *WORDS, "--seed", "99999999999999999999"], "--seed: expected a whole number"),
+        (["compose", *WORDS, "--seeds", "1;2"], "--seeds: expected whole numbers with commas"),
+        (["compose", *WORDS, "--seeds", "1,,2"], "--seeds: expected whole numbers with commas"),
         (["compose", *WORDS, "--seed", "1", "--seeds", "1,2"], "--seed"),
-        (["compose", *WORDS, "--init", "missing.png"], "missing.png"),
-        (["hunt", *WORDS, "--keep", "0"], "keep=0"),
-        (["hunt", *WORDS, "--seeds", "some"], "some"),
-        (["again", "missing.json"], "missing.json"),
+        (["compose", *WORDS, "--init", "missing.png"], "--init: expected a file that is there"),
+        (["compose", *WORDS, "--out", "a-file"], "--out: a-file is or lies under a file"),
+        (["compose", *WORDS, "--out", "a-file/deep"], "--out: a-file/deep is or lies under a file"),
+        (["hunt", *WORDS, "--keep", "0"], "--keep: expected a whole number, 1 or more, got '0'"),
+        (["hunt", *WORDS, "--batch", "none"], "--batch: expected a whole number, 1 or more"),
+        (["hunt", *WORDS, "--seeds", "some"], "--seeds: expected how many (1 or more), or which"),
+        (["hunt", *WORDS, "--seeds", "0"], "--seeds: expected how many (1 or more), or which"),
+        (["again", "missing.json"], "RECIPE: expected a file that is there, got 'missing.json'"),
+        (["again", "a-file", "--pair", "nonesuch"], "--pair: expected pocket"),
+        (["info", "--pair", "nonesuch"], "--pair: expected pocket"),
         (["sing"], "sing"),
     ],
     ids=lambda value: " ".join(value)[-30:] if isinstance(value, list) else "",
 )
-def test_errors_are_one_clear_line(run, argv, said):
-    code, _, err = run(*argv)
+def test_bad_arguments_are_one_clear_line_before_anything_is_loaded(
+    run, tmp_path, monkeypatch, argv, said
+):
+    def load_pair(name):
+        raise AssertionError("loaded")
+
+    monkeypatch.setattr(itskit, "load_pair", load_pair)
+    (tmp_path / "a-file").touch()
+    code, out, err = run(*argv)
+    assert out == ""  # which would say "Loading the pocket pair"
+    assert len(err.strip().splitlines()) == 1
     last = err.strip().splitlines()[-1]
     assert code == 2
     assert said in last
-    assert last.startswith("itskit")
-    assert "Traceback" not in err
+    assert last.startswith("itskit") and ": error: " in last
+    assert re.search(r"\(see itskit.* --help\)$", last)
+
+
+def test_what_cannot_be_foreseen_is_one_clear_line(run, monkeypatch):
+    def load_pair(name):
+        raise ValueError("the weights\nare damaged")
+
+    monkeypatch.setattr(itskit, "load_pair", load_pair)
+    code, _, err = run("compose", *WORDS)
+    assert (code, err) == (2, "itskit: error: the weights are damaged\n")
+    with pytest.raises(ValueError, match="the weights"):
+        run("compose", *WORDS, "--debug")
+
+
+def test_help_shows_defaults_and_choices_and_comes_by_itself(run):
+    code, out, err = run()
+    assert (code, err) == (0, "") and out == run("--help")[1]
+    code, out, _ = run("compose", "--help")
+    shown = " ".join(out.split())
+    for option in re.findall(r"\n  (--(?!debug|help)[a-z-]+.*?)(?=\n  -|\Z)", out, re.S):
+        assert re.search(r"\([^()]+\)|one result for each", " ".join(option.split())), option
+    for said in ("pocket 8, paper 100", "{ddim,dpmpp_2m}", "{fast,paper}", "(0.5)", "1 to 999"):
+        assert said in shown
+    assert "0 keeps the file" not in shown
+
+
+def test_what_the_command_line_says_of_the_pairs_is_so():
+    """In `arguments` stands once more what the pairs know: they are asked."""
+    from itskit.models import registry
+    from itskit.models.paper import PRESETS
+    from itskit.models.presets import PAPER
+    from itskit.schedule import SOLVERS
+
+    pocket = itskit.models.load_pair("pocket")
+    assert set(arguments.PAIRS) == {"pocket", *registry.PAIRS}
+    assert tuple(SOLVERS) == arguments.SOLVERS
+    for said, pair in (("pocket", pocket.defaults), ("paper", PAPER), ("riffusion", PAPER)):
+        assert arguments.PAIRS[said].items() <= pair.items()
+    assert {
+        "pocket": tuple(sorted(pocket.presets)),
+        **dict.fromkeys(registry.PAIRS, tuple(sorted(PRESETS))),
+    } == arguments.PRESETS
+    steps = {name: preset["num_inference_steps"] for name, preset in PRESETS.items()}
+    assert steps == arguments.PRESET_STEPS
+    assert arguments.LARGE.items() <= (PRESETS["fast"] | {"solver": "ddim"} | PAPER).items()
+    usual, unit = arguments.WIDTHS["pocket"]
+    assert itskit.init_latent(pocket, 0).shape[-1] * 8 == usual
+    for width in range(64, 4 * unit, 64):
+        if width % unit:
+            with pytest.raises(ValueError, match=f"multiple of {unit}"):
+                itskit.init_latent(pocket, 0, width)
+        else:
+            itskit.init_latent(pocket, 0, width)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"pair": "pocket"}', ""])
@@ -233,11 +329,6 @@ def test_what_is_no_recipe_is_refused(run, tmp_path, text):
     assert code == 2
     assert "odd.json" in err
     assert len(err.strip().splitlines()) == 1
-
-
-def test_debug_shows_where_an_error_came_from(run):
-    with pytest.raises(ValueError, match="prompt"):
-        run("compose", "", "bells", "--debug")
 
 
 def test_ctrl_c_is_not_an_error_of_the_program(run, monkeypatch):
@@ -301,3 +392,117 @@ def test_the_shipped_pair_composes_in_a_fresh_process(tmp_path):
         assert image.size == (512, 128)
         assert np.asarray(image.convert("L")).std() > 5  # something is drawn
     assert soundfile.info(one_file(tmp_path / "out", ".wav")).duration == pytest.approx(5.12)
+
+
+# ---- nothing lost, nothing overwritten, nothing half ---------------------------------------------
+
+
+def test_other_settings_and_other_scripts_get_other_files(run, tmp_path):
+    def made():
+        return {path.name for path in (tmp_path / "out").iterdir()}
+
+    prompts = ["a castle", "東京 tower", "大阪 tower", "🦜🌴", "🌴🦜"]
+    long = "a very long prompt that goes on for more than forty letters "
+    for count, prompt in enumerate([*prompts, long + "of cats", long + "of dogs"], start=1):
+        assert run("compose", prompt, "bells", *QUICK)[0] == 0
+        assert len(made()) == 3 * count
+    for flag, value in (("--image-weight", 0.3), ("--image-weight", 0.7), ("--sound-scale", 2)):
+        before = made()
+        assert run("compose", "a castle", "bells", *QUICK, flag, value)[0] == 0
+        assert len(made() - before) == 3 and before < made()
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert run("compose", "a castle", "bells", *QUICK, "--image-weight", 0.3)[0] == 0
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def pressing(monkeypatch, at):
+    """The pair of these tests, with Ctrl-C at the `at`-th call of a network; the calls."""
+    calls = []
+
+    def load_pair(name):
+        pair = known_pair()
+        real = pair.sound.predict_noise
+
+        def predict_noise(*given):
+            calls.append(given)
+            if len(calls) == at:
+                raise KeyboardInterrupt
+            return real(*given)
+
+        both = (replace(m, predict_noise=predict_noise) for m in (pair.image, pair.sound))
+        darkness = {of: lambda latent, prompt: -latent.mean((1, 2, 3)) for of in ("image", "sound")}
+        return replace(pair, **dict(zip(("image", "sound"), both, strict=True)), scorers=darkness)
+
+    monkeypatch.setattr(itskit, "load_pair", load_pair)
+    return calls
+
+
+def test_ctrl_c_ends_a_series_and_leaves_nothing_half(run, tmp_path, monkeypatch):
+    calls = pressing(monkeypatch, at=2 * 4 + 5)  # 4 steps of both for seed 1; in seed 2's third
+    code, _, err = run("compose", *WORDS, "--seeds", "1,2,3,4", *QUICK)
+    assert code == 130 and err.endswith("itskit: stopped\n")
+    assert len(calls) == 13
+    recipes = [json.loads(p.read_text("utf-8")) for p in (tmp_path / "out").glob("*.json")]
+    assert [recipe["seeds"] for recipe in recipes] == [[1]] and "stopped" not in recipes[0]
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_ctrl_c_ends_a_hunt_with_what_it_has_found(run, tmp_path, monkeypatch):
+    calls = pressing(monkeypatch, at=2 * 4 * 2 + 5)
+    code, _, err = run("hunt", *WORDS, "--seeds", "9", "--batch", "1", "--keep", "1", *QUICK)
+    assert code == 130 and err.endswith("itskit: stopped\n")
+    assert len(calls) == 21
+    recipe = json.loads(one_file(tmp_path / "out", ".json").read_text("utf-8"))
+    assert recipe["seeds"][0] in (0, 1) and "stopped" not in recipe
+
+
+def test_without_ffmpeg_everything_else_is_made(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nonexistent/ffmpeg")
+    code, out, err = run("compose", *WORDS, "--seeds", "1,2", "--steps", 2)
+    assert code == 1
+    assert err.index("no ffmpeg for MP4s (IMAGEIO_FFMPEG_EXE names /nonexistent/ffmpeg") < 30
+    assert out.index("Loading") < out.index("Composing")
+    endings = sorted(path.suffix for path in (tmp_path / "out").iterdir())
+    assert endings == sorted(2 * [".html", ".json", ".png", ".wav"])
+    assert (
+        run("compose", *WORDS, "--steps", 2, "--no-video", "--no-page")[0] == 0
+    )  # nothing missing
+
+
+def test_a_file_that_cannot_be_made_is_named_and_the_others_are(run, tmp_path, monkeypatch):
+    def full(result, path, item):
+        raise OSError(28, f"{path} could not be written: the disk is full")
+
+    monkeypatch.setattr(export, "audio", full)
+    code, _, err = run("compose", *WORDS, "--seeds", "1,2", *QUICK)
+    assert code == 1
+    assert len(re.findall(r"^itskit: no sound: out/.*\.wav could not be written", err, re.M)) == 2
+    assert sorted(p.suffix for p in (tmp_path / "out").iterdir()) == [
+        ".json",
+        ".json",
+        ".png",
+        ".png",
+    ]
+    monkeypatch.setattr(export, "png", full)
+    monkeypatch.setattr("itskit.cli.written", lambda path: full(None, path, 0))
+    code, _, err = run("compose", *WORDS, "--seeds", "1,2", *QUICK)
+    assert code == 2 and err.count("no picture") == 1  # nothing at all: no need to go on
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere"
+)
+def test_a_folder_without_rights_is_refused_before(run, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    code, out, err = run("compose", *WORDS, *QUICK, "--out", "locked")
+    assert (code, out) == (2, "") and "--out: locked could not be written: you may not" in err
+
+
+def test_a_recipe_with_a_byte_order_mark_is_read(run, tmp_path):
+    run("compose", "ein Käfer 🪲", "bells", *QUICK, "--out", "first")
+    text = one_file(tmp_path / "first", ".json").read_text(encoding="utf-8")
+    for encoding in ("utf-8-sig", "utf-16"):  # Windows' editor, and its shell's `>`
+        (tmp_path / "marked.json").write_text(text, encoding=encoding)
+        code, _, err = run("again", "marked.json", "--out", encoding, "--no-video", "--no-page")
+        assert code == 0, err
+        assert one_file(tmp_path / encoding, ".json").read_text(encoding="utf-8") == text

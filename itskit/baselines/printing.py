@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..compose import compose
+from ..compose import compose, whole
 from ..modality import Pair
 from .canvas import Canvas
 
@@ -48,18 +48,19 @@ def imprint(
 
     `num_inference_steps` is meant for both, unless one has its own `image_steps` or `sound_steps`;
     `settings` are those of `compose`. The picture starts from the seed's noise, the sound from that
-    of seed + 1,000,000, since from the same noise they would resemble each other.
+    of seed + 1,000,000, since from the same noise they would resemble each other. Ctrl-C in either
+    raises KeyboardInterrupt: half of an imprint is none.
     """
     seeds = [seed] if seeds is None else list(seeds)
     settings = {"progress": False, **settings}
     image_steps = num_inference_steps if image_steps is None else image_steps
     sound_steps = num_inference_steps if sound_steps is None else sound_steps
-    drawn = compose(
-        pair, image_prompt, None, seeds=seeds, num_inference_steps=image_steps, **settings
+    drawn = whole(
+        compose(pair, image_prompt, None, seeds=seeds, num_inference_steps=image_steps, **settings)
     )
     others = [seed + 1_000_000 for seed in seeds]
-    played = compose(
-        pair, None, sound_prompt, seeds=others, num_inference_steps=sound_steps, **settings
+    played = whole(
+        compose(pair, None, sound_prompt, seeds=others, num_inference_steps=sound_steps, **settings)
     )
     grey = pair.image.decode(drawn.latent).float().cpu().mean(1, keepdim=True)  # (B, 1, H, W)
     spectrogram = pair.sound.decode(played.latent).float().cpu().mean(1, keepdim=True)

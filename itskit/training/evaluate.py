@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from ..baselines import print_into
-from ..compose import compose
+from ..compose import compose, whole
 from ..intervals import interval, share_interval
 from ..modality import Pair
 from ..models import pocket
@@ -71,7 +71,7 @@ class Examination:
         made = compose(
             self.pair, image_prompt, sound_prompt, seeds=seeds, progress=False, **self.settings
         )
-        return self.pair.image.decode(made.latent)
+        return self.pair.image.decode(whole(made).latent)
 
     def named(self, name, canvases, k):
         """Hits (B,) of one who names, and of the judge of the same sense if there is one."""

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from ..compose import compose
+from ..compose import compose, whole
 from ..models import pocket
 from ..writing import written
 from . import stages
@@ -74,9 +74,7 @@ def _composed(pair, loom, rng):
     seen = picture_caption(rng, concept, row=rng.random() < 0.5)
     heard = sound_caption(rng, loom.clips[clip])
     seeds = rng.integers(2**31, size=SEEDS).tolist()
-    made = compose(pair, seen, heard, seeds=seeds, progress=False, **scales)
-    if "stopped" in made.recipe:  # by Ctrl-C, and half made
-        raise KeyboardInterrupt
+    made = whole(compose(pair, seen, heard, seeds=seeds, progress=False, **scales))
     return made.latent, concept, loom.clips[clip]["class"]
 
 

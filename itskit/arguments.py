@@ -1,0 +1,174 @@
+"""What may be said on the command line: checked before anything is loaded.
+
+Nothing here imports torch. What the named pairs take is written down once more, so that wrong
+values are refused and `--help` has numbers before gigabytes are fetched; a test compares.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from math import inf, isfinite
+from pathlib import Path
+
+SOLVERS = ("ddim", "dpmpp_2m")
+LARGE = {
+    "num_inference_steps": 100,
+    "solver": "ddim",
+    "image_scale": 10.0,
+    "sound_scale": 10.0,
+    "image_weight": 0.5,
+    "sound_weight": 0.5,
+    "image_start": 0.1,
+    "sound_start": 0.0,
+}
+# What each pair takes where nothing is said. A folder of pocket weights is like "pocket".
+PAIRS = {
+    "pocket": LARGE
+    | {
+        "num_inference_steps": 8,
+        "solver": "dpmpp_2m",
+        "image_scale": 7.0,
+        "sound_scale": 12.0,
+        "image_start": 0.0,
+    },
+    "paper": LARGE,
+    "riffusion": LARGE,
+}
+PRESETS = {"pocket": ("paper",), "paper": ("fast", "paper"), "riffusion": ("fast", "paper")}
+PRESET_STEPS = {"paper": 100, "fast": 30}
+WIDTHS = {"pocket": (512, 128), "paper": (1024, 64), "riffusion": (512, 64)}  # usual, multiples of
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are one line, like every other error here."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def usual(keyword: str) -> str:
+    """What counts where nothing is said, for `--help`: "pocket 8, paper 100", or what both have."""
+    if keyword == "width":
+        return ", ".join(f"{name} {width}" for name, (width, _) in WIDTHS.items())
+    if keyword not in LARGE:
+        return {"strength": "0.7"}.get(keyword, "nothing")
+    said = {name: PAIRS[name][keyword] for name in ("pocket", "paper")}
+    said = {name: v if isinstance(v, str) else f"{v:g}" for name, v in said.items()}
+    if len(set(said.values())) == 1:
+        return said["pocket"]
+    return ", ".join(f"{name} {value}" for name, value in said.items())
+
+
+def _type(name: str, expected: str, read: Callable) -> Callable:
+    """An argparse type: what `read` makes of a text; a text that it raises ValueError for, or makes
+    None of, is refused with what was `expected`."""
+
+    def parse(text: str):
+        try:
+            value = read(text)
+        except (ValueError, argparse.ArgumentTypeError):
+            value = None
+        if value is None:
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+        return value
+
+    parse.__name__ = name
+    return parse
+
+
+def whole_number(low: int, high: float = inf) -> Callable:
+    def read(text):
+        return value if low <= (value := int(text)) <= high else None
+
+    return _type("N", f"a whole number{_range(low, high)}", read)
+
+
+def number(low: float = -inf, high: float = inf, *, without: Sequence[float] = ()) -> Callable:
+    """A finite number from `low` to `high`, but none of those `without`."""
+
+    def read(text):
+        value = float(text)
+        return value if isfinite(value) and low <= value <= high and value not in without else None
+
+    but = "".join(f", not {value:g}" for value in without)
+    return _type("X", f"a number{_range(low, high)}{but}", read)
+
+
+def _range(low: float, high: float) -> str:
+    if high < 10_000:
+        return f" from {low:g} to {high:g}"
+    return f", {low:g} or more" if low > -10_000 else ""
+
+
+words = _type("WORDS", "words", lambda text: text if text.strip() else None)
+anything = _type("WORDS", "words", str)
+file = _type("FILE", "a file that is there", lambda text: text if Path(text).is_file() else None)
+seed = whole_number(-(2**63), 2**64 - 1)  # what PyTorch takes
+seeds = _type(
+    "SEEDS",
+    "whole numbers with commas between, such as 1,2,3",
+    lambda text: [seed(part) for part in text.split(",")],
+)
+tried = _type(  # a list of seeds, or the first so many
+    "SEEDS",
+    "how many (1 or more), or which, such as 1,2,3",
+    lambda text: (range(int(text)) or None) if text.isdecimal() else seeds(text),
+)
+pair = _type(
+    "PAIR",
+    f"{', '.join(PAIRS)}, or a folder of pocket weights with a weights.json",
+    lambda text: text if text in PAIRS or (Path(text) / "weights.json").is_file() else None,
+)
+
+
+fraction = number(0, 1, without=[1])
+
+# Flag, keyword of `itskit.compose`, type, help. What is not given is left to preset and pair.
+SETTINGS = (
+    ("--image-negative", "image_negative", anything, "what the picture should keep away from"),
+    ("--sound-negative", "sound_negative", anything, "what the sound should keep away from"),
+    ("--steps", "num_inference_steps", whole_number(1, 999), "denoising steps, 1 to 999"),
+    ("--image-scale", "image_scale", number(), "classifier-free guidance scale of the picture"),
+    ("--sound-scale", "sound_scale", number(), "classifier-free guidance scale of the sound"),
+    ("--image-weight", "image_weight", number(0), "weight of the image model in the blend"),
+    ("--sound-weight", "sound_weight", number(0), "weight of the sound model in the blend"),
+    ("--image-start", "image_start", fraction, "fraction of the run at which its model joins"),
+    ("--sound-start", "sound_start", fraction, "fraction of the run at which its model joins"),
+    ("--width", "width", whole_number(1), "of the picture in pixels, hence length of the sound"),
+    ("--strength", "strength", number(0, 1, without=[0]), "with --init: how much of it to change, "
+     "above 0; little keeps the file, 1 forgets it"),
+)  # fmt: skip
+
+
+def contradiction(args: argparse.Namespace) -> str | None:
+    """What is wrong with settings of `compose` that are each right for itself; None if nothing."""
+    like = args.pair if args.pair in PAIRS else "pocket"
+    if args.preset not in (None, *PRESETS[like]):
+        known = ", ".join(PRESETS[like])
+        return f"argument --preset: expected {known} for {args.pair}, got {args.preset!r}"
+    unit = WIDTHS[like][1]
+    if args.width is not None and args.width % unit:
+        nearest = max(unit, round(args.width / unit) * unit)
+        return (
+            f"argument --width: expected a multiple of {unit}, such as {nearest}, got {args.width}"
+        )
+    if args.strength is not None and args.init is None:
+        return "argument --strength: expected --init beside it, a picture or a sound to change"
+    if not _somebody_begins(args, like):
+        return (
+            "arguments --image-weight, --sound-weight, --image-start and --sound-start: nobody "
+            "speaks in the first step; expected a weight above 0 with a start of 0"
+        )
+    return None
+
+
+def _somebody_begins(args: argparse.Namespace, like: str) -> bool:
+    settings = dict(PAIRS[like] if args.preset is None else LARGE)
+    if args.preset is not None:
+        settings["num_inference_steps"] = PRESET_STEPS[args.preset]
+    given = {name: getattr(args, name) for name in settings}
+    settings |= {name: value for name, value in given.items() if value is not None}
+    speaking = [name for name in ("image", "sound") if settings[f"{name}_weight"] > 0]
+    if len(speaking) == 1 and given[f"{speaking[0]}_start"] is None:
+        return True  # alone, it begins
+    steps = settings["num_inference_steps"]
+    return any(round(settings[f"{name}_start"] * steps) == 0 for name in speaking)
