@@ -151,7 +151,7 @@ def test_a_truncated_checkpoint_is_refused(keep, tmp_path):
     _save(tmp_path, EVEN, Reference(EVEN).weights())
     whole = (tmp_path / "vocoder.pt").read_bytes()
     (tmp_path / "vocoder.pt").write_bytes(whole[:keep])
-    with pytest.raises(ValueError, match=r"vocoder\.pt is damaged.*download it again"):
+    with pytest.raises(ValueError, match=r"vocoder\.pt.* may be damaged.*download it again"):
         load_vocoder(tmp_path)
 
 
@@ -170,6 +170,6 @@ def test_nothing_is_unpickled(tmp_path, capsys):
     _save(tmp_path, EVEN, {})
     shout = pickle.dumps({"generator": _Shout()}, protocol=2)
     (tmp_path / "vocoder.pt").write_bytes(shout)
-    with pytest.raises(ValueError, match="is damaged"):
+    with pytest.raises(ValueError, match="may be damaged"):
         load_vocoder(tmp_path)
     assert "unpickled" not in capsys.readouterr().out

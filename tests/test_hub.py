@@ -111,10 +111,12 @@ def test_a_download_that_breaks_off_is_resumed(tiny, tmp_path):
     assert UNET in again and not set(before) & set(again)
 
 
-def test_a_file_with_the_wrong_hash_is_refused_and_removed(tiny, tmp_path):
+def test_a_file_that_arrives_with_the_wrong_hash_is_refused_and_set_aside(tiny, tmp_path):
     tiny.spoiled = {UNET}
-    with pytest.raises(ValueError, match=r"its SHA-256 is.*is removed: call again"):
+    with pytest.raises(ValueError, match=r"its SHA-256 is.*set aside as .*\.damaged: call again"):
         hub.find("some/sd")
+    (aside,) = (tmp_path / "cache").rglob("*.damaged")
+    assert aside.stat().st_size == (tiny.repositories["some/sd"] / UNET).stat().st_size
     _assert_whole(tiny, tmp_path / "cache")
     assert not list((tmp_path / "cache").glob(f"models--*/snapshots/*/{UNET}"))
     tiny.spoiled = set()
@@ -123,15 +125,61 @@ def test_a_file_with_the_wrong_hash_is_refused_and_removed(tiny, tmp_path):
 
 
 @pytest.mark.parametrize("name", [UNET, "text_encoder/model.safetensors", "vocoder/vocoder.pt"])
-def test_a_file_that_decays_in_the_cache_is_removed_and_fetched_again(name, tiny):
+def test_a_file_that_decays_in_the_cache_is_named_and_once_deleted_fetched_again(name, tiny):
     models = {"image": "some/sd", "sound": "some/auffusion"}
     pair = itskit.load_pair("paper", **models)
     repository = "some/auffusion" if "vocoder" in name else "some/sd"
     stored = (hub.find(repository) / name).resolve()
     stored.write_bytes(stored.read_bytes()[:-100])
-    with pytest.raises(ValueError, match=r"damaged.*is removed: call again"):
-        itskit.load_pair("paper", **models)
+    short = stored.read_bytes()
+    for _ in range(2):  # it says so as often as it is asked, and deletes nothing
+        with pytest.raises(ValueError, match=rf"may be damaged.*delete {stored} and call again"):
+            itskit.load_pair("paper", **models)
+        assert stored.read_bytes() == short
+    before = list(tiny.served)
+    stored.unlink()
     assert itskit.load_pair("paper", **models).weights_hash == pair.weights_hash
+    assert [file for file in tiny.served[len(before) :] if file.endswith((".pt", ".safetensors"))]
+
+
+ALLOCATOR = (
+    "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory"
+)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError(ALLOCATOR),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        PermissionError(errno.EACCES, "Permission denied"),
+        torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("name", [UNET, "text_encoder/model.safetensors", "vocoder/vocoder.pt"])
+def test_too_little_memory_is_not_the_files_fault(name, error, tiny, tmp_path, monkeypatch):
+    models = {"image": "some/sd", "sound": "some/auffusion"}
+    itskit.load_pair("paper", **models)
+    files = {p: p.read_bytes() for p in (tmp_path / "cache").rglob("*") if p.is_file()}
+    before = list(tiny.served)
+
+    def small(*given, **options):
+        raise error
+
+    if name == UNET:
+        monkeypatch.setattr(hub, "load_file", small)
+    elif "vocoder" in name:
+        monkeypatch.setattr(torch, "load", small)
+    else:
+        monkeypatch.setattr("transformers.CLIPTextModel.from_pretrained", small)
+    with pytest.raises(type(error)) as caught:
+        itskit.load_pair("paper", **models)
+    assert caught.value is error
+    assert {p: p.read_bytes() for p in (tmp_path / "cache").rglob("*") if p.is_file()} == files
+    monkeypatch.undo()
+    assert tiny.served == before
 
 
 def test_a_gated_repository_says_what_to_do(tiny):

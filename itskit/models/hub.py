@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import re
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -172,17 +173,44 @@ def _verify(path: Path) -> None:
         while block := file.read(2**22):
             digest.update(block)
     if digest.hexdigest() != stored.name:
-        raise damaged(path, f"its SHA-256 is {digest.hexdigest()[:12]}…, not {stored.name[:12]}…")
+        # Set aside, not deleted: the hub's library would take it for whole next time.
+        aside = stored.with_name(f"{stored.name}.damaged")
+        stored.replace(aside)
+        path.unlink()  # a link to nothing
+        raise ValueError(
+            f"{path} arrived damaged (its SHA-256 is {digest.hexdigest()[:12]}…) and was set aside "
+            f"as {aside}: call again to download it, and delete that file"
+        )
 
 
-def damaged(path: Path, why) -> ValueError:
-    """The error for a damaged file. In the hub's cache the file is removed, so that the next call
-    downloads it; a file of the user's is left alone."""
-    if path.is_symlink() and "snapshots" in path.parts:
-        path.resolve().unlink(missing_ok=True)
-        path.unlink()
-        return ValueError(f"{path} was damaged ({why}) and is removed: call again to download it")
-    return ValueError(f"{path} is damaged ({why}): copy or download it again")
+@contextmanager
+def reading(path: Path):
+    """What goes wrong within is an error of the file `path`, unless memory, disk or rights were to
+    blame. Nothing is deleted: who knows whether the file is damaged.
+
+    Raises ValueError that says what to do.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # each format has errors of its own
+        # PyTorch seeks before the beginning of a cut-off file: EINVAL.
+        of_system = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+        if of_system or _is_memory(error):
+            raise
+        if path.is_symlink() and "snapshots" in path.parts:
+            what = (
+                f"if it is, delete {path.resolve()} and call again: that file alone is downloaded"
+            )
+        else:
+            what = "if it is, copy or download it again"
+        raise ValueError(f"{path} cannot be read and may be damaged ({error}): {what}") from error
+
+
+def _is_memory(error: Exception) -> bool:
+    """Whether PyTorch means that there was too little memory, which it has no one class for."""
+    return any(words in str(error) for words in ("allocate memory", "out of memory"))
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -190,12 +218,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
     Raises ValueError if the file is damaged.
     """
-    try:
+    with reading(path):
         if path.suffix == ".safetensors":
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # each format has errors of its own
-        raise damaged(path, error) from error
 
 
 def fingerprint(paths) -> str:

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..modality import Modality, Picture
-from .hub import damaged, read_weights, weights_file
+from .hub import read_weights, reading, weights_file
 from .stage import Stage
 
 # What diffusers called the projections of attention in a VAE before 2023; Stable Diffusion's own
@@ -72,10 +72,8 @@ def load_text(folder: Path, dtype: torch.dtype) -> tuple[nn.Module, object]:
     options = {"use_safetensors": path.suffix == ".safetensors"}
     if ".fp16." in path.name:
         options["variant"] = "fp16"
-    try:
+    with reading(path):
         encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", **options)
-    except Exception as error:  # of any kind, for a file that is damaged
-        raise damaged(path, error) from error
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
     return encoder.to(dtype).eval().requires_grad_(False), tokenizer
 
