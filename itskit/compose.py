@@ -16,7 +16,7 @@ from . import __version__, schedule
 from .guidance import Guide, encode_prompt, weight_map
 from .modality import Modality, Pair, Picture, Sound
 from .progress import tqdm
-from .sampling import Step, Trajectory, encode, init_latent, sample
+from .sampling import Step, Trajectory, as_seed, encode, init_latent, sample
 
 DEFAULTS = {
     "image_negative": "",
@@ -90,7 +90,11 @@ def compose(
     given = {name: value for name, value in locals().items() if name in DEFAULTS} | unknown
     settings = _resolve(pair, (image_prompt, sound_prompt), preset, given)
     timesteps = schedule.timesteps(settings["num_inference_steps"], settings["spacing"])
-    seeds = [seed] if seeds is None else list(seeds)
+    if seeds is not None and not hasattr(seeds, "__iter__"):
+        raise ValueError(
+            f"seeds={seeds!r}: expected several, such as [1, 2]; one is seed={seeds!r}"
+        )
+    seeds = [as_seed(one) for one in ([seed] if seeds is None else seeds)]
     noise = init_latent(pair, seeds, settings["width"])  # (B, C, h, w)
     settings["width"] = noise.shape[-1] * pair.image.vae_scale_factor
     for name in ("image_weight", "sound_weight"):
@@ -158,7 +162,7 @@ def recompose(pair: Pair, recipe: dict, **changes) -> Trajectory:
     """Compose again from a Trajectory's recipe; a run that was stopped is carried to its end.
 
     `changes` are keyword arguments of `compose` that replace the recipe's, such as `callback`, or
-    `init`, which a recipe only describes. Warns if the networks are not those of the recipe.
+    `init`, which a recipe only describes. Warns if the networks, or `init`, are not the recipe's.
     """
     made_with = recipe.get("pair"), recipe.get("weights_hash")
     if made_with != (pair.name, pair.weights_hash):
@@ -169,6 +173,13 @@ def recompose(pair: Pair, recipe: dict, **changes) -> Trajectory:
         )
     if recipe.get("init") and "init" not in changes:
         raise ValueError(f"the recipe began with {recipe['init']}: expected the same as init=...")
+    init = changes.get("init")
+    if init is not None and (given := _describe(init)) != recipe.get("init"):
+        began = recipe.get("init") or "noise alone"
+        warnings.warn(
+            f"the recipe began with {began}, this init is {given}: expect another result",
+            stacklevel=2,
+        )
     names = {*DEFAULTS, "image_prompt", "sound_prompt", "seeds", "preset"}
     kept = {"image_negative": "", "sound_negative": ""}  # the oldest recipes know of none
     kept |= {name: recipe[name] for name in names & set(recipe)}

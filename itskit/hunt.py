@@ -13,7 +13,7 @@ from . import metrics
 from .compose import compose, whole
 from .modality import Pair
 from .progress import tqdm
-from .sampling import Trajectory
+from .sampling import Trajectory, as_seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ def hunt(
     image_prompt: str | None,
     sound_prompt: str | None,
     *,
-    seeds: Iterable[int] = range(16),
+    seeds: int | Iterable[int] = range(16),
     batch: int = 4,
     keep: int = 4,
     scorers: dict[str, metrics.Scorer] | None = None,
@@ -75,6 +75,7 @@ def hunt(
     other, as it would in a mean; and since scores of two scorers share no unit, each is measured
     by its own spread. That says which of these seeds are best, not that any is good.
 
+    seeds     which, or how many: 4 is short for range(4)
     scorers   name -> `metrics.Scorer`; None takes the pair's own if it has them, else CLIP and CLAP
     settings  keyword arguments of `compose`; its `callback` is called with the Steps of each batch
 
@@ -86,7 +87,8 @@ def hunt(
         raise ValueError(
             f"seed={settings['seed']}: expected seeds=..., all those that are to be tried"
         )
-    seeds = list(dict.fromkeys(int(seed) for seed in seeds))
+    seeds = seeds if hasattr(seeds, "__iter__") else range(as_seed(seeds))
+    seeds = list(dict.fromkeys(map(as_seed, seeds)))
     if not seeds or batch < 1 or keep < 1:
         raise ValueError(
             f"{len(seeds)} seeds, batch={batch}, keep={keep}: expected 1 or more of each"

@@ -260,7 +260,7 @@ def evaluate(
 def compare(
     pair: Pair,
     prompts: Sequence[tuple[str, str]],
-    seeds: Sequence[int] = (0, 1, 2, 3),
+    seeds: int | Sequence[int] = (0, 1, 2, 3),
     *,
     others: dict[str, Callable] | None = None,
     scorers: dict[str, Scorer] | None = None,
@@ -272,8 +272,9 @@ def compare(
 
     Each model alone bounds what its scorer can say; "composed" is the method. `others` adds ways:
     name -> function (pair, image_prompt, sound_prompt, seeds=…), such as {"imprint":
-    baselines.imprint}. `settings` go to `compose`. All are scored against both prompts. Values are
-    means over seeds, so that the interval, over prompts, says what to expect of another prompt.
+    baselines.imprint}. `seeds` are which, or how many. `settings` go to `compose`. All are scored
+    against both prompts. Values are means over seeds, so that the interval, over prompts, says what
+    to expect of another prompt.
     """
 
     def made_by(*speaking):
@@ -284,12 +285,13 @@ def compare(
         return make
 
     names = "image", "sound"
+    seeds = list(seeds if hasattr(seeds, "__iter__") else range(seeds))
     ways = {f"{name} model alone": made_by(name) for name in names}
     ways |= {**(others or {}), "composed": made_by(*names)}
     found: dict[str, list] = {way: [] for way in ways}
     for both in tqdm(prompts, disable=not progress):
         for way, make in ways.items():
-            said = scores(make(pair, *both, seeds=list(seeds)), scorers=scorers, prompts=both)
+            said = scores(make(pair, *both, seeds=seeds), scorers=scorers, prompts=both)
             found[way].append({name: [float(np.mean(v))] for name, v in said.items()})
     return {way: _summary(values, interval) for way, values in found.items()}
 

@@ -41,6 +41,18 @@ class Step:
     weights: tuple[float, ...]
 
 
+def as_seed(seed) -> int:
+    """A seed as the whole number that it is. Raises ValueError for one that is none, and for one
+    that PyTorch cannot take."""
+    try:
+        whole = int(seed)
+        if whole == seed and -(2**63) <= whole < 2**64:
+            return whole
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ValueError(f"seed={seed!r}: expected a whole number from -2**63 to 2**64 - 1, such as 7")
+
+
 def init_latent(
     pair: Pair | Modality, seeds: int | Sequence[int], width: int | None = None
 ) -> Tensor:
@@ -49,7 +61,7 @@ def init_latent(
     `width` is the canvas width in pixels; None is the usual one. Raises ValueError if the networks
     cannot take it.
     """
-    seeds = [seeds] if np.ndim(seeds) == 0 else list(seeds)
+    seeds = [as_seed(seed) for seed in ([seeds] if np.ndim(seeds) == 0 else seeds)]
     if not seeds:
         raise ValueError("seeds was empty: expected a whole number for each item, such as [7]")
     modalities = (pair.image, pair.sound) if isinstance(pair, Pair) else (pair,)
@@ -60,7 +72,7 @@ def init_latent(
             nearest = max(unit, round(width / unit) * unit)
             raise ValueError(f"width={width}: expected a multiple of {unit} pixels; try {nearest}")
         columns = int(width) // modalities[0].vae_scale_factor
-    generators = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
+    generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     return torch.stack([torch.randn(channels, height, columns, generator=g) for g in generators])
 
 

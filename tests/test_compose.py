@@ -1,6 +1,7 @@
 """The whole method in one call equals its parts, and can be made again from its recipe."""
 
 import json
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from PIL import Image
 from toys import RATE, gaussian, gaussian_pair, pair
 
+import itskit
 from itskit.compose import DEFAULTS, compose, guides, recompose
 from itskit.guidance import Guide, encode_prompt
 from itskit.modality import Picture, Sound
@@ -313,6 +315,37 @@ def test_ctrl_c_inside_a_network_keeps_the_steps_so_far():
         compose(toys, "a", "b", **FAST)
 
 
+@pytest.mark.parametrize("seed", [1.5, "7", None, float("nan"), 2**64, -(2**63) - 1, 1j, [1]])
+def test_a_seed_that_is_no_whole_number_is_refused(seed):
+    ways = [
+        lambda: compose(pair(), "a", "b", seed=seed, **FAST),
+        lambda: compose(pair(), "a", "b", seeds=[1, seed], **FAST),
+        lambda: init_latent(pair(), [seed]),
+        lambda: itskit.hunt(pair(), "a", "b", seeds=[seed], **FAST),
+        lambda: itskit.baselines.imprint(pair(), "a", "b", seed=seed, **FAST),
+        lambda: next(itskit.baselines.sds(pair(), "a", "b", seed=seed)),
+        lambda: itskit.baselines.colourise(
+            pair().image, torch.zeros(64, 128).numpy(), "a", seed=seed, start=0, **FAST
+        ),
+    ]
+    for way in ways:
+        with pytest.raises(ValueError, match=r"seed=.*: expected a whole number"):
+            way()
+
+
+def test_a_seed_is_recorded_as_the_whole_number_that_it_is():
+    kinds = (7, 7.0, np.int64(7), torch.tensor(7))
+    made = [compose(pair(), "a", "b", seed=seed, **FAST) for seed in kinds]
+    for result in made:
+        assert result.recipe["seeds"] == [7] and isinstance(result.recipe["seeds"][0], int)
+        assert _same(result, made[0])
+
+
+def test_seeds_that_are_one_are_told_from_how_many():
+    with pytest.raises(ValueError, match=r"seeds=4: expected several.*one is seed=4"):
+        compose(pair(), "a", "b", seeds=4, **FAST)
+
+
 def test_other_errors_are_not_swallowed():
     with pytest.raises(ZeroDivisionError):
         compose(pair(), "a", "b", callback=lambda step: 1 / 0, **FAST)
@@ -371,8 +404,22 @@ def test_init_is_needed_again():
     once = compose(toys, "a", "b", init=init, **FAST)
     with pytest.raises(ValueError, match=r"began with .*'kind': 'Picture'.*expected .*init="):
         recompose(toys, once.recipe)
-    again = recompose(toys, once.recipe, init=init, progress=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = recompose(toys, once.recipe, init=init, progress=False)
     assert _same(once, again) and again.recipe == once.recipe
+
+
+def test_another_init_than_the_recipes_is_told():
+    toys, inits = pair(), _inits()
+    once = compose(toys, "a", "b", init=inits["picture"], **FAST)
+    darker = Picture(inits["pil"].point(lambda value: value // 2))
+    for other in (darker, inits["sound"], torch.zeros(1, 4, 8, 16)):
+        with pytest.warns(UserWarning, match=r"began with .*'Picture'.*this init is .*another"):
+            recompose(toys, once.recipe, init=other, progress=False)
+    plain = compose(toys, "a", "b", **FAST)
+    with pytest.warns(UserWarning, match=r"began with noise alone, this init is"):
+        recompose(toys, plain.recipe, init=darker, progress=False)
 
 
 # ---- what does not fit ---------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import gc
 import weakref
 
+import numpy as np
 import pytest
 import torch
 from toys import pair
@@ -188,7 +189,14 @@ def test_the_strip_shows_and_plays_and_escapes():
     assert repr(got) == "Hunt(best first: seeds 3, 2; 4 tried)"
 
 
-@pytest.mark.parametrize("wrong", [{"seeds": []}, {"batch": 0}, {"keep": 0}])
+def test_a_number_of_seeds_is_how_many():
+    table = {s: (s, s) for s in range(4)}
+    settings = {"keep": 4, "scorers": _of_seed(table), **FAST}
+    for four in (4, np.int64(4), range(4), {0, 1, 2, 3}, (seed for seed in range(4))):
+        assert [seed for seed, *_ in hunt(pair(), *PROMPTS, seeds=four, **settings)] == [3, 2, 1, 0]
+
+
+@pytest.mark.parametrize("wrong", [{"seeds": []}, {"seeds": 0}, {"batch": 0}, {"keep": 0}])
 def test_impossible_searches_are_refused(wrong):
     with pytest.raises(ValueError, match=r"seeds, batch=.*keep=.*expected 1 or more"):
         hunt(pair(), *PROMPTS, **wrong)

@@ -10,6 +10,7 @@ from .. import schedule
 from ..guidance import Guide, encode_prompt, estimate_noise
 from ..modality import Modality, Picture
 from ..progress import tqdm
+from ..sampling import as_seed
 
 
 def keep_luminance(colour: Tensor, grey: Tensor) -> Tensor:
@@ -48,6 +49,7 @@ def colourise(
     """
     if not 0 <= start < num_inference_steps:
         raise ValueError(f"start={start}: expected a step from 0 to {num_inference_steps - 1}")
+    generator = torch.Generator().manual_seed(as_seed(seed))
     grey = modality.analyse(what)  # (1, 1, H, W)
     guide = Guide(modality, encode_prompt(modality, prompt), scale=scale)
     timesteps = schedule.timesteps(num_inference_steps)
@@ -58,7 +60,7 @@ def colourise(
             f"{modality.name!r} paints pictures of {channels} channel(s): expected a model of "
             'colours, such as itskit.load_pair("paper").image'
         )
-    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed))
+    noise = torch.randn(clean.shape, generator=generator)
     latent = schedule.add_noise(clean, noise, alpha_bars[start])
     for index in tqdm(range(start, num_inference_steps), disable=not progress):
         here, there = alpha_bars[index : index + 2]

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from .. import schedule
 from ..guidance import Guide, encode_prompt, estimate_noise
 from ..modality import Modality, Pair, make_folder
-from ..sampling import init_latent
+from ..sampling import as_seed, init_latent
 from ..writing import written
 from .canvas import Canvas
 
@@ -110,13 +110,14 @@ def sds(
     Pull as many steps as you like; the last one's `canvas` is the result.
     Raises ValueError if `resume` was saved by a run with other settings.
     """
+    seed = as_seed(seed)
     recipe = {
         "method": "sds",
         "pair": pair.name,
         "weights_hash": pair.weights_hash,
         "image_prompt": image_prompt,
         "sound_prompt": sound_prompt,
-        "seeds": [int(seed)],
+        "seeds": [seed],
         "num_steps": num_steps,
         "image_scale": image_scale,
         "sound_scale": sound_scale,
@@ -130,7 +131,7 @@ def sds(
         "width": width,
         "crop": True,
     }
-    generator = torch.Generator("cpu").manual_seed(int(seed))
+    generator = torch.Generator("cpu").manual_seed(seed)
     latent = init_latent(pair.sound, [seed], width)  # only its shape is of interest here
     size = [n * pair.sound.vae_scale_factor for n in latent.shape[-2:]]
     image = FourierImage(*size, generator, hidden=hidden).to(device)

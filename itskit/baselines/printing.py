@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..compose import compose, whole
 from ..modality import Pair
+from ..sampling import as_seed
 from .canvas import Canvas
 
 # The paper's settings, for the paper's pair: imprint(pair, "…", "…", **PAPER_IMPRINT)
@@ -51,7 +52,7 @@ def imprint(
     of seed + 1,000,000, since from the same noise they would resemble each other. Ctrl-C in either
     raises KeyboardInterrupt: half of an imprint is none.
     """
-    seeds = [seed] if seeds is None else list(seeds)
+    seeds = [as_seed(one) for one in ([seed] if seeds is None else seeds)]
     settings = {"progress": False, **settings}
     image_steps = num_inference_steps if image_steps is None else image_steps
     sound_steps = num_inference_steps if sound_steps is None else sound_steps
