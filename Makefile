@@ -25,7 +25,7 @@ WORKERS ?= 2
 
 IMAGE ?= a palm tree
 SOUND ?= birds chirping
-SEED ?= 1
+SEED ?= 2
 OUT ?= out
 export IMAGE SOUND SEED OUT
 
@@ -45,7 +45,7 @@ help:  ## this list
 # ---- what people come for ------------------------------------------------------------------------
 
 demo: $(VENV)/.itskit  ## set up, compose one picture that sounds, write it to out/
-	@$(PY) -m itskit compose "$$IMAGE" "$$SOUND" --seed "$$SEED" --steps 16 --out "$$OUT"  # twice the usual: more to scrub
+	@$(PY) -m itskit compose "$$IMAGE" "$$SOUND" --seed "$$SEED" --out "$$OUT"
 	@echo
 	@echo "Look, listen, scrub: open the .html file in $$OUT/ with any browser."
 	@echo "Another one:         make demo IMAGE=\"a crown\" SOUND=\"a trombone playing\" SEED=2"

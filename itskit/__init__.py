@@ -27,7 +27,9 @@ _HOME = {
     "evaluate": "metrics",
     "hunt": "hunt",
 }
-_NAMESPACES = ("views", "baselines", "plots", "widgets", "export")
+_NAMESPACES = (
+    "schedule", "views", "baselines", "metrics", "diagnose", "plots", "export", "widgets",
+)  # fmt: skip
 __all__ = [*_HOME, *_NAMESPACES]
 
 

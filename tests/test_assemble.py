@@ -425,7 +425,7 @@ def whole_set(tmp_path):
         "concept": "bell", "category": "music",
     }  # fmt: skip
     np.savez(root / "pictures_128.npz", images=np.full((1, 128, 128), 99, np.uint8))
-    (root / "pictures.jsonl").write_text(json.dumps(picture) + "\n")
+    (root / "pictures.jsonl").write_text(json.dumps(picture) + "\n", encoding="utf-8")
     for part, tier, source in (("train", "P", "free"), ("eval", "G", "copyleft")):
         record = {
             "id": f"rain-{part}", "class": "rain", "source": source, "version": "2", "tier": tier,
@@ -455,13 +455,13 @@ def test_a_whole_set_is_found_whole(whole_set):
 )
 def test_what_is_wrong_with_a_set_is_said(whole_set, part, change, problem):
     file = whole_set / f"{part}.jsonl"
-    record = json.loads(file.read_text())
-    file.write_text(json.dumps(record | change) + "\n")
+    record = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(record | change) + "\n", encoding="utf-8")
     assert any(problem in line for line in assemble.check(whole_set))
 
 
 def test_pictures_without_their_lines_are_noticed(whole_set):
-    (whole_set / "pictures.jsonl").write_text("")
+    (whole_set / "pictures.jsonl").write_text("", encoding="utf-8")
     assert "where pictures.jsonl has 0 lines" in assemble.check(whole_set)[0]
 
 
@@ -488,7 +488,7 @@ def arguments(root, *more):
 def test_the_command_checks_and_says_what_is_wrong(whole_set, capsys):
     assemble.main(arguments(whole_set))
     assert capsys.readouterr().out.endswith("This set is whole.\n")
-    (whole_set / "sounds_eval.jsonl").write_text("")
+    (whole_set / "sounds_eval.jsonl").write_text("", encoding="utf-8")
     with pytest.raises(SystemExit, match=r"sounds_eval\.tar holds 1 files without a record"):
         assemble.main(arguments(whole_set))
 
@@ -503,7 +503,7 @@ def test_the_command_assembles_from_packages_in_the_cache(tmp_path, monkeypatch,
     folder = tmp_path / "packages/deb/sonic-pi-samples"
     inside = folder / "usr/share/sonic-pi/samples"
     inside.mkdir(parents=True)
-    (folder / "VERSION").write_text("3.2.2")
+    (folder / "VERSION").write_text("3.2.2", encoding="utf-8")
     y = tone(2, 880) * np.exp(-3 * np.arange(2 * RATE) / RATE).astype("f")
     for name in ("perc_bell.flac", "perc_bell2.flac"):
         soundfile.write(inside / name, y, RATE)

@@ -107,7 +107,9 @@ def test_compose_writes_video_and_page(run, tmp_path):
 def test_each_seed_gets_its_files(run, tmp_path):
     code, _, _ = run("compose", *WORDS, "--seeds", "1,2,3", *QUICK)
     assert code == 0
-    recipes = [json.loads(p.read_text()) for p in sorted((tmp_path / "out").glob("*.json"))]
+    recipes = [
+        json.loads(p.read_text(encoding="utf-8")) for p in sorted((tmp_path / "out").glob("*.json"))
+    ]
     assert [recipe["seeds"] for recipe in recipes] == [[1], [2], [3]]
     assert len(list((tmp_path / "out").glob("*.png"))) == 3
 
@@ -118,7 +120,7 @@ def test_settings_reach_the_recipe(run, tmp_path):
     flags += ["--image-negative", "fog", "--sound-negative", "rain"]
     code, _, err = run("compose", *WORDS, *QUICK, *flags)
     assert code == 0, err
-    recipe = json.loads(one_file(tmp_path / "out", ".json").read_text())
+    recipe = json.loads(one_file(tmp_path / "out", ".json").read_text(encoding="utf-8"))
     expected = {"image_scale": 3, "sound_scale": 4, "image_weight": 0.25, "sound_weight": 0.75}
     expected |= {"image_start": 0.5, "sound_start": 0, "solver": "dpmpp_2m", "width": 256}
     expected |= {"image_negative": "fog", "sound_negative": "rain"}
@@ -163,7 +165,9 @@ def test_hunt_writes_the_best_of_its_seeds(monkeypatch, run, tmp_path, flag, tri
     assert code == 0, err
     noise = itskit.init_latent(made[0], tried)
     best = [tried[k] for k in noise.mean((1, 2, 3)).argsort()[:2].tolist()]
-    recipes = [json.loads(path.read_text()) for path in (tmp_path / "out").glob("*.json")]
+    recipes = [
+        json.loads(path.read_text(encoding="utf-8")) for path in (tmp_path / "out").glob("*.json")
+    ]
     assert sorted(recipe["seeds"][0] for recipe in recipes) == sorted(best)
     assert out.index(f"Seed {best[0]}: image") < out.index(f"Seed {best[1]}: image")
     assert len(list((tmp_path / "out").glob("*.wav"))) == 2
@@ -189,7 +193,7 @@ def test_a_picture_to_begin_with_is_asked_for_again(run, tmp_path):
     Image.new("L", (512, 128), 200).save(start)
     run("compose", *WORDS, *QUICK, "--init", start, "--strength", 0.5, "--out", "first")
     recipe = one_file(tmp_path / "first", ".json")
-    assert json.loads(recipe.read_text())["init"]["kind"] == "Picture"
+    assert json.loads(recipe.read_text(encoding="utf-8"))["init"]["kind"] == "Picture"
     code, _, err = run("again", recipe, "--no-video", "--no-page")
     assert code == 2
     assert "init" in err
@@ -324,7 +328,7 @@ def test_what_the_command_line_says_of_the_pairs_is_so():
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"pair": "pocket"}', ""])
 def test_what_is_no_recipe_is_refused(run, tmp_path, text):
-    (tmp_path / "odd.json").write_text(text)
+    (tmp_path / "odd.json").write_text(text, encoding="utf-8")
     code, _, err = run("again", "odd.json")
     assert code == 2
     assert "odd.json" in err
@@ -359,7 +363,7 @@ def test_a_picture_keeps_its_pixels(tmp_path):
 
 
 def test_other_files_are_refused(tmp_path):
-    (tmp_path / "notes.txt").write_text("la la la")
+    (tmp_path / "notes.txt").write_text("la la la", encoding="utf-8")
     with pytest.raises(ValueError, match=r"notes\.txt.*PNG.*WAV"):
         read_start(tmp_path / "notes.txt")
 
@@ -378,7 +382,10 @@ def test_version_needs_no_torch():
     script = "import sys, itskit.cli; assert not {'torch', 'numpy', 'PIL'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)
     shown = subprocess.run(
-        [sys.executable, "-m", "itskit", "--version"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "itskit", "--version"],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     )
     assert shown.stdout.strip() == f"itskit {itskit.__version__}"
 
@@ -386,7 +393,7 @@ def test_version_needs_no_torch():
 @pytest.mark.slow
 def test_the_shipped_pair_composes_in_a_fresh_process(tmp_path):
     command = [sys.executable, "-m", "itskit", "compose", *WORDS, "--seed", "7", *QUICK]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     with Image.open(one_file(tmp_path / "out", ".png")) as image:
         assert image.size == (512, 128)

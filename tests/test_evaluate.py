@@ -84,7 +84,7 @@ def test_sixty_four_canvases_are_shown_first_seeds_first(tmp_path):
 def test_the_blind_sheet_shows_numbers_and_keeps_the_words_apart(tmp_path):
     sheet = [(f"word {k}", np.full((128, 512), 6 * k, np.uint8)) for k in range(40)]
     evaluate.blind_sheet(sheet, tmp_path / "blind.png")
-    words = json.loads((tmp_path / "blind.json").read_text())
+    words = json.loads((tmp_path / "blind.json").read_text(encoding="utf-8"))
     assert sorted(words.values()) == sorted(w for w, _ in sheet)
     assert list(words.values()) != [w for w, _ in sheet]
     page = np.asarray(Image.open(tmp_path / "blind.png"))

@@ -214,7 +214,7 @@ def test_other_suffixes_are_refused_with_the_right_ones(tmp_path, trajectory, ma
 def test_folders_with_a_dot_and_files_in_the_way(tmp_path, trajectory):
     path = export.png(trajectory, f"{tmp_path}/v1.2/")
     assert path.parent == tmp_path / "v1.2" and path.suffix == ".png"
-    (tmp_path / "out").write_text("a file")
+    (tmp_path / "out").write_text("a file", encoding="utf-8")
     for way in (tmp_path / "out", tmp_path / "out" / "deep" / "castle.png"):
         with pytest.raises(NotADirectoryError, match="lies under a file: expected a folder"):
             export.png(trajectory, way)

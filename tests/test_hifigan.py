@@ -105,7 +105,7 @@ class Reference:
 
 def _save(folder, config, weights):
     folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     torch.save({"generator": weights}, folder / "vocoder.pt")
     return folder
 
@@ -141,7 +141,7 @@ def test_folding_is_what_pytorch_computes():
 
 
 def test_a_missing_file_is_named(tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps(EVEN))
+    (tmp_path / "config.json").write_text(json.dumps(EVEN), encoding="utf-8")
     with pytest.raises(FileNotFoundError, match=r"vocoder\.pt is missing"):
         load_vocoder(tmp_path)
 

@@ -1,6 +1,8 @@
 """The house keeps its shape: who may import whom, a light front door, files of a readable size."""
 
 import ast
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -122,7 +124,9 @@ def test_files_fit_a_reader(path):
 
 
 def _run(code):
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -139,6 +143,21 @@ def test_the_door_opens_on_the_right_rooms():
     assert set(itskit.__all__) <= set(dir(itskit))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         itskit.nothing  # noqa: B018
+
+
+def test_what_the_lessons_import_is_behind_the_door():
+    found = set()
+    for path in sorted((ROOT.parent / "notebooks").glob("*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                text = "".join(cell["source"])
+                for names in re.findall(r"^from itskit import (.+)$", text, re.M):
+                    found |= {name.strip() for name in names.split(",")}
+                found |= set(re.findall(r"\bitskit\.(\w+)", text))
+    found -= {"models"}  # what lesson 09 looks into
+    assert {"diagnose", "metrics", "schedule", "compose"} <= found <= set(itskit.__all__)
+    for name in found:  # in a fresh process: no other import has put them there
+        assert _run(f"import itskit\nprint(itskit.{name} is not None)") == "True"
 
 
 @pytest.mark.parametrize(

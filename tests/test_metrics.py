@@ -59,10 +59,12 @@ def _clap_folder(folder, sign=1):
     model.save_pretrained(folder)
     ClapFeatureExtractor(truncation="rand_trunc").save_pretrained(folder)
     words = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "Ġ", *string.ascii_lowercase]
-    (folder / "vocab.json").write_text(json.dumps({w: i for i, w in enumerate(words)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
+    (folder / "vocab.json").write_text(
+        json.dumps({w: i for i, w in enumerate(words)}), encoding="utf-8"
+    )
+    (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
     settings = {"tokenizer_class": "RobertaTokenizer", "model_max_length": 77}
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
     return folder
 
 

@@ -206,7 +206,7 @@ def test_v_prediction_is_turned_into_noise(folders, tmp_path, pair):
     folder = tiny_folders.copy(folders[0], tmp_path / "v")
     file = folder / "scheduler/scheduler_config.json"
     config = {**tiny_folders.SCHEDULER, "prediction_type": "v_prediction"}
-    file.write_text(json.dumps(config))
+    file.write_text(json.dumps(config), encoding="utf-8")
     other = itskit.load_pair("paper", image=folder, sound=folders[1])
     latent, embeds = torch.randn(1, 4, 4, 8), pair.image.encode_prompt(IMAGE)
     v = pair.image.predict_noise(latent, 500, embeds)  # the same network, taken at its word
@@ -331,11 +331,15 @@ def test_a_missing_file_is_named(missing, folders, tmp_path):
 
 def test_files_of_two_networks_are_refused(folders, tmp_path):
     folder = tiny_folders.copy(folders[0], tmp_path / "mixed")
-    config = json.loads((folder / "unet/config.json").read_text())
-    (folder / "unet/config.json").write_text(json.dumps({**config, "layers_per_block": 2}))
+    config = json.loads((folder / "unet/config.json").read_text(encoding="utf-8"))
+    (folder / "unet/config.json").write_text(
+        json.dumps({**config, "layers_per_block": 2}), encoding="utf-8"
+    )
     with pytest.raises(ValueError, match=r"does not fit.*size mismatch.*, and 3 more"):
         itskit.load_pair("paper", image=folder, sound=folders[1])
-    (folder / "unet/config.json").write_text(json.dumps({**config, "_class_name": "UNet1DModel"}))
+    (folder / "unet/config.json").write_text(
+        json.dumps({**config, "_class_name": "UNet1DModel"}), encoding="utf-8"
+    )
     with pytest.raises(ValueError, match="holds a UNet1DModel: expected a UNet2DConditionModel"):
         itskit.load_pair("paper", image=folder, sound=folders[1])
 

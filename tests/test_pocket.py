@@ -65,10 +65,10 @@ def test_an_unknown_pair_is_refused(tmp_path):
 
 
 def test_the_hash_of_the_pair_follows_from_its_files(copy, pair):
-    manifest = json.loads((copy / "weights.json").read_text())
+    manifest = json.loads((copy / "weights.json").read_text(encoding="utf-8"))
     assert itskit.load_pair(copy).weights_hash == pair.weights_hash
     manifest["vae.safetensors"]["sha256"] = "0" * 64
-    (copy / "weights.json").write_text(json.dumps(manifest))
+    (copy / "weights.json").write_text(json.dumps(manifest), encoding="utf-8")
     assert pocket.weights_hash(copy) != pair.weights_hash
 
 
@@ -120,9 +120,9 @@ def test_solo_words_are_the_usual_ones_and_what_was_learned(pair, copy):
         added = modality.encode_solo("a bell") - modality.encode_prompt("a bell")
         assert added.any()
         torch.testing.assert_close(added[0], shifts[modality.name], atol=1e-5, rtol=0)
-    manifest = json.loads((copy / "weights.json").read_text())
+    manifest = json.loads((copy / "weights.json").read_text(encoding="utf-8"))
     del manifest[pocket.SOLO]  # as older weights are
-    (copy / "weights.json").write_text(json.dumps(manifest))
+    (copy / "weights.json").write_text(json.dumps(manifest), encoding="utf-8")
     older = itskit.load_pair(copy)
     assert older.image.encode_solo is None and older.sound.encode_solo is None
 

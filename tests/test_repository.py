@@ -9,10 +9,15 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
+from PIL import Image
+
+import itskit
+from itskit import export
 
 try:
     import tomllib
@@ -33,7 +38,9 @@ def tracked() -> list[Path]:
     """Every file under version control; without git, every file outside hidden folders."""
     try:
         command = ["git", "ls-files", "-z"]
-        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        listed = subprocess.run(
+            command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+        )
         return [ROOT / name for name in listed.stdout.split("\0") if name]
     except (OSError, subprocess.CalledProcessError):
         inside = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
@@ -187,6 +194,77 @@ def test_documented_make_commands_exist(name):
     commands = set(re.findall(r"(?:^|`)make ([a-z-]+)", text, flags=re.MULTILINE))
     assert commands
     assert commands <= makefile_targets()
+
+
+def unsaid_encodings(source: str) -> list[int]:
+    """Lines that read or write text in whatever encoding the machine happens to have."""
+    found = []
+    for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
+        said = {keyword.arg for keyword in call.keywords}
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        strings = [a.value for a in ast.walk(call) if isinstance(a, ast.Constant)]
+        binary = any(isinstance(s, str) and re.fullmatch(r"[rwxa]b?\+?b?|b[rwxa]", s) and "b" in s
+                     for s in strings)  # fmt: skip
+        text = {
+            "read_text": not call.args,
+            "write_text": len(call.args) == 1,
+            "open": isinstance(call.func, ast.Name) and not binary,
+            "run": bool({"text", "universal_newlines"} & said),
+            "Popen": bool({"text", "universal_newlines"} & said),
+            "check_output": bool({"text", "universal_newlines"} & said),
+        }
+        if text.get(name) and "encoding" not in said:
+            found.append(call.lineno)
+    return found
+
+
+def test_the_encoding_of_text_is_said_everywhere():
+    wrong = "p.read_text()\np.write_text(t)\nopen(p)\nopen(p, 'w')\nsubprocess.run(c, text=True)"
+    assert unsaid_encodings(wrong) == [1, 2, 3, 4, 5]
+    right = "p.read_text('utf-8')\nopen(p, 'rb')\nopen(p, encoding='ascii')\nImage.open(p)"
+    assert unsaid_encodings(right) == []
+    scripts = [path for path in tracked() if path.suffix == ".py" and path.exists()]
+    found = {p.name: unsaid_encodings(p.read_text(encoding="utf-8")) for p in scripts}
+    found |= {
+        path.name: [line for cell in code_cells(path) for line in unsaid_encodings(cell)]
+        for path in NOTEBOOKS
+    }
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+def code_cells(path: Path) -> list[str]:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return [re.sub(r"^[%!].*$", "", text, flags=re.MULTILINE) for text in code]
+
+
+def test_the_demo_is_the_picture_that_the_readme_shows_first():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    usual = dict(re.findall(r"^(IMAGE|SOUND|SEED) \?= (.*)$", makefile, flags=re.MULTILINE))
+    first = re.search(r"!\[.*?\]\((gallery/(\w+)/picture\.png)\)", README)
+    recipe = export.read_recipe(ROOT / first[1])
+    assert [recipe["image_prompt"], recipe["sound_prompt"]] == [usual["IMAGE"], usual["SOUND"]]
+    assert recipe["seeds"] == [int(usual["SEED"])]
+    flags = re.search(r"^demo:.*\n.*itskit compose (.*)$", makefile, flags=re.MULTILINE)[1]
+    assert re.findall(r"--\w+", flags) == ["--seed", "--out"]  # and nothing that changes it
+    entry = (ROOT / "gallery" / f"{first[2]}.py").read_text(encoding="utf-8")
+    assert f"seed={usual['SEED']}," in entry and "settings" not in entry
+
+
+@pytest.mark.slow
+def test_the_demo_makes_the_picture_that_the_readme_shows_first():
+    """Composed here: the same words and weights, and nearly the same pixels on any machine."""
+    path = ROOT / re.search(r"!\[.*?\]\((gallery/\w+/picture\.png)\)", README)[1]
+    shown, recipe = Image.open(path), export.read_recipe(path)
+    prompts = recipe["image_prompt"], recipe["sound_prompt"]
+    pair = itskit.load_pair("pocket")
+    made = itskit.compose(pair, *prompts, seed=recipe["seeds"][0], progress=False)
+    libraries = {"torch", "diffusers", "itskit"}
+    assert {k: v for k, v in made.recipe.items() if k not in libraries} == {
+        k: v for k, v in recipe.items() if k not in libraries
+    }
+    difference = np.asarray(made.picture().image, float) - np.asarray(shown, float)
+    assert np.abs(difference).mean() < 2  # of 255
 
 
 def test_readme_shows_the_two_commands():

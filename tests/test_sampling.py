@@ -516,7 +516,7 @@ def test_files_without_a_trajectory_and_runs_without_a_pair_are_refused(tmp_path
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match=r"other.safetensors holds \['x'\]: expected a file of"):
         Trajectory.load(tmp_path / "other.safetensors")
-    (tmp_path / "text.safetensors").write_text("no tensors at all, only words")
+    (tmp_path / "text.safetensors").write_text("no tensors at all, only words", encoding="utf-8")
     with pytest.raises(ValueError, match=r"text\.safetensors is damaged or no file of Trajectory"):
         Trajectory.load(tmp_path / "text.safetensors")
     run, path = _trajectory(), tmp_path / "run.safetensors"

@@ -328,5 +328,7 @@ def test_other_errors_say_what_to_do():
 
 def test_importing_stays_light():
     code = "import sys, itskit.spectrogram; print({'scipy', 'librosa'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
+    )
     assert done.stdout.strip() == "set()"

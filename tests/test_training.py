@@ -65,7 +65,7 @@ def write_pictures(root, rng):
         )  # fmt: skip
     np.savez(root / "pictures_128.npz", images=np.stack(images))
     lines = "\n".join(json.dumps(r) for r in records)
-    (root / "pictures.jsonl").write_text(lines)
+    (root / "pictures.jsonl").write_text(lines, encoding="utf-8")
 
 
 def write_sounds(root, rng):
@@ -83,7 +83,9 @@ def write_sounds(root, rng):
                 {"file": f"{k}.ogg", "class": CLASSES[k % 2], "rec": f"take {k}", "kind": "real",
                  "captions": ["a sound"], "keywords": ["tone"]}
             )  # fmt: skip
-    (root / "sounds_train.jsonl").write_text("\n".join(json.dumps(r) for r in records))
+    (root / "sounds_train.jsonl").write_text(
+        "\n".join(json.dumps(r) for r in records), encoding="utf-8"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -159,12 +161,15 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path, capsys, monke
         assert set(torch.bincount(one["which"]).tolist()) <= {0, 3}
     varied = bank.load_bank(work / "sound_varied.safetensors")
     assert set(torch.bincount(varied["which"]).tolist()) <= {0, 2}  # a plain one and a woven one
-    typical = json.loads((work / "typical.json").read_text())
+    typical = json.loads((work / "typical.json").read_text(encoding="utf-8"))
     drawings, clips = typical["drawings"], typical["clips"]
     assert drawings.keys() == set(CONCEPTS) and all(1 <= len(x) <= 6 for x in drawings.values())
     assert clips.keys() == set(CLASSES) and all(1 <= len(x) <= 5 for x in clips.values())
 
-    steps = [json.loads(x)["step"] for x in (work / "image_unet.log").read_text().splitlines()]
+    steps = [
+        json.loads(x)["step"]
+        for x in (work / "image_unet.log").read_text(encoding="utf-8").splitlines()
+    ]
     assert steps == [50, 100]
     pair = itskit.load_pair(tmp_path / "pair")
     for modality in (pair.image, pair.sound):
@@ -186,7 +191,7 @@ def test_a_missing_stage_or_set_is_named(folders, tmp_path):
         main(["scorers", *args[:2], "--work", str(tmp_path), "--steps", "1"])
     with pytest.raises(FileNotFoundError, match="training curate` first"):
         main(["together", *args[:2], "--work", str(tmp_path), "--steps", "1", "--from-shipped"])
-    (tmp_path / "typical.json").write_text('{"cat": [[1, false]]}')
+    (tmp_path / "typical.json").write_text('{"cat": [[1, false]]}', encoding="utf-8")
     with pytest.raises(ValueError, match=r"'cat'.*run `python -m itskit\.training curate` again"):
         main(["together", *args[:2], "--work", str(tmp_path), "--steps", "1", "--from-shipped"])
     with pytest.raises(FileNotFoundError, match="training set"):
@@ -205,7 +210,9 @@ def test_drawings_of_one_family_share_a_split(folders, tmp_path):
     records = data.read_jsonl(tmp_path / "pictures.jsonl")
     for k, record in enumerate(records):
         record["source"] = f"npm:@set/noto-{k}@1.0"
-    (tmp_path / "pictures.jsonl").write_text("\n".join(json.dumps(r) for r in records))
+    (tmp_path / "pictures.jsonl").write_text(
+        "\n".join(json.dumps(r) for r in records), encoding="utf-8"
+    )
     _, records = data.read_pictures(tmp_path)
     for concept in CONCEPTS:
         assert len({r["split"] for r in records if r["concept"] == concept}) == 1

@@ -66,8 +66,10 @@ def stable_diffusion(folder: Path, unet_seed=0, vae_seed=0, text_seed=0, **vae_c
         CLIPTextModel(_text_config()).save_pretrained(folder / "text_encoder")
     tokenizer(folder / "tokenizer")
     (folder / "scheduler").mkdir()
-    (folder / "scheduler/scheduler_config.json").write_text(json.dumps(SCHEDULER))
-    (folder / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}))
+    (folder / "scheduler/scheduler_config.json").write_text(json.dumps(SCHEDULER), encoding="utf-8")
+    (folder / "model_index.json").write_text(
+        json.dumps({"_class_name": "StableDiffusionPipeline"}), encoding="utf-8"
+    )
     return folder
 
 
@@ -75,7 +77,7 @@ def auffusion(folder: Path, unet_seed=1, config=VOCODER, **seeds) -> Path:
     """The same with Auffusion's vocoder, under weight norm."""
     stable_diffusion(folder, unet_seed=unet_seed, **seeds)
     (folder / "vocoder").mkdir()
-    (folder / "vocoder/config.json").write_text(json.dumps(config))
+    (folder / "vocoder/config.json").write_text(json.dumps(config), encoding="utf-8")
     with torch.random.fork_rng():
         torch.manual_seed(5)
         plain = Generator(config).state_dict()
@@ -112,13 +114,13 @@ def vocabulary() -> dict[str, int]:
 def tokenizer(folder: Path) -> None:
     """CLIP's tokenizer of `vocabulary`."""
     folder.mkdir(exist_ok=True)
-    (folder / "vocab.json").write_text(json.dumps(vocabulary()))
-    (folder / "merges.txt").write_text("#version: 0.2\nb e\nl l</w>\nbe ll</w>\n")
+    (folder / "vocab.json").write_text(json.dumps(vocabulary()), encoding="utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\nb e\nl l</w>\nbe ll</w>\n", encoding="utf-8")
     marks = {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>"}
     marks |= {"unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}
-    (folder / "special_tokens_map.json").write_text(json.dumps(marks))
+    (folder / "special_tokens_map.json").write_text(json.dumps(marks), encoding="utf-8")
     settings = {"tokenizer_class": "CLIPTokenizer", "model_max_length": LENGTH, **marks}
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
 
 
 def copy(folder: Path, to: Path) -> Path:

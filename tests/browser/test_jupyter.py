@@ -48,7 +48,9 @@ def lab(tmp_path_factory):
     shutil.copy(LESSON, folder)
     (folder / ".config" / "labconfig").mkdir(parents=True)
     quiet = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
-    (folder / ".config" / "labconfig" / "page_config.json").write_text(json.dumps(quiet))
+    (folder / ".config" / "labconfig" / "page_config.json").write_text(
+        json.dumps(quiet), encoding="utf-8"
+    )
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
     command += [f"--port={port}", "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"]
     command += ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url="]
@@ -67,7 +69,7 @@ def lab(tmp_path_factory):
                 urllib.request.urlopen(f"{address}/api", timeout=2).close()
                 break
             except OSError:
-                assert server.poll() is None, (folder / ".log").read_text()
+                assert server.poll() is None, (folder / ".log").read_text(encoding="utf-8")
                 time.sleep(0.5)
         yield address, folder
     finally:
