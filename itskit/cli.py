@@ -6,6 +6,7 @@ Errors are one line on stderr with exit code 2 (`--debug` shows where they came 
 
 import argparse
 import json
+import os
 import sys
 import time
 import warnings
@@ -23,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a console without emoji must not stop a composition
             stream.reconfigure(errors="replace")
-    argv = sys.argv[1:] if argv is None else argv
+    argv = list(map(_as_typed, sys.argv[1:])) if argv is None else argv
     args = _parser().parse_args(argv or ["--help"])
     try:
         with warnings.catch_warnings():
@@ -302,6 +303,15 @@ def read_recipe(path: str | Path) -> dict:
 
 
 # ---- small things --------------------------------------------------------------------------------
+
+
+def _as_typed(argument: str) -> str:
+    """UTF-8 that a locale of ASCII alone has made nonsense of, put right: it could not be saved."""
+    return os.fsencode(argument).decode("utf-8", "replace") if _is_torn(argument) else argument
+
+
+def _is_torn(text: str) -> bool:
+    return any("\udc80" <= sign <= "\udcff" for sign in text)
 
 
 def _version(package: str) -> str:

@@ -36,7 +36,7 @@ RANKS = {
 }
 # Rooms beside the ranks, and the ranked modules below which they stay.
 ROOMS = {"models": 3, "training": 5}
-DOORS = {"__init__", "__main__", "cli"}  # may import anything
+DOORS = {"__init__", "__main__", "cli", "arguments"}  # may import anything
 SKINS = {"ipywidgets", "anywidget"}
 
 FILES = sorted(ROOT.rglob("*.py"))
