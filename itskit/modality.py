@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from .spectrogram import MelSettings, row_frequencies
 from .writing import written
 
 
@@ -104,6 +105,25 @@ class Sound:
         return f'<audio controls src="data:audio/wav;base64,{data}"></audio>'
 
 
+@dataclass(frozen=True)
+class Axis:
+    """What the rows and columns of a sound model's pictures mean to the ear.
+
+    hertz    centre frequency of each row (H,), highest first
+    seconds  that a column lasts
+    rate     of the sounds, in Hz
+    """
+
+    hertz: tuple[float, ...] = field(repr=False)
+    seconds: float
+    rate: int
+
+    @classmethod
+    def of(cls, mel: MelSettings) -> Axis:
+        """The axis of mel pictures painted with these settings."""
+        return cls(tuple(row_frequencies(mel).tolist()), mel.hop_length / mel.sr, mel.sr)
+
+
 @dataclass(frozen=True, eq=False)
 class Modality:
     """What the core knows of a diffusion model (N items, C latent channels, L tokens).
@@ -122,6 +142,8 @@ class Modality:
                       difference to this one
     check_prompt      text -> what of it this model does not read or know, a short note for each,
                       such as "not known: theremin; nearest: harp"; none for most prompts
+    axis              of a sound model: what rows and columns of its pictures mean, if that is
+                      known; pages and plots show no hertz without it
     """
 
     name: str
@@ -137,6 +159,7 @@ class Modality:
     vae_scale_factor: int = 8
     encode_solo: Callable[[str], Tensor] | None = None
     check_prompt: Callable[[str], Sequence[str]] | None = None
+    axis: Axis | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,36 +5,52 @@ from __future__ import annotations
 import numpy as np
 
 from . import diagnose
-from .modality import Picture
+from .modality import Axis, Picture
 from .sampling import Trajectory
-from .spectrogram import PAPER_MEL, POCKET_MEL, MelSettings, row_frequencies
+from .spectrogram import MelSettings
 
 COLOURS = ("#b96a12", "#1f7488", "#7a52a8", "#4e7d33")  # a guide's colour, as in the scrubber
 INK = "#23252b"
 
 
-def picture(what, step: int | None = None, *, mel: MelSettings | None = None, ax=None):
+def picture(
+    what,
+    step: int | None = None,
+    *,
+    axis: Axis | None = None,
+    mel: MelSettings | None = None,
+    ax=None,
+):
     """A picture with its axes as a sound: seconds to the right, hertz upwards.
 
-    `what` is a Trajectory, a Picture, a PIL image or an array (H, W) in [0, 1]. `mel` says how
-    rows and columns are spaced; by default the toolkit's settings for pictures of that height.
+    `what` is a Trajectory, a Picture, a PIL image or an array (H, W) in [0, 1]. `axis` says what
+    rows and columns mean, `pair.sound.axis` for one; or `mel`, if it is a mel picture. A Trajectory
+    knows its own. Where nobody knows, pixels are counted instead.
     """
+    axis = axis or (Axis.of(mel) if mel else _axis_of(what))
     what = what.picture(step) if isinstance(what, Trajectory) else what
     what = what.image.convert("L") if isinstance(what, Picture) else what
     pixels = np.asarray(what)  # (H, W)
     if pixels.ndim != 2:
         raise ValueError(f"the picture has shape {pixels.shape}: expected (H, W); make it grey")
-    known = {settings.n_mels: settings for settings in (POCKET_MEL, PAPER_MEL)}
-    mel = mel or known.get(len(pixels), POCKET_MEL)
     ax = ax or _axes((8, 2.4))
-    seconds = pixels.shape[1] * mel.hop_length / mel.sr
-    _show(ax, pixels, aspect="auto", extent=(0, seconds, len(pixels), 0))
-    hertz = row_frequencies(mel)
-    ticks = [f for f in (125, 500, 1000, 2000, 4000) if hertz[-1] <= f <= hertz[0]]
+    if axis is None:
+        _show(ax, pixels, aspect="auto", extent=(0, pixels.shape[1], len(pixels), 0))
+        ax.set(xlabel="column", ylabel="row")
+        return ax
+    if len(axis.hertz) != len(pixels):
+        raise ValueError(f"the picture has {len(pixels)} rows, its axis {len(axis.hertz)}")
+    _show(ax, pixels, aspect="auto", extent=(0, pixels.shape[1] * axis.seconds, len(pixels), 0))
+    hertz = np.array(axis.hertz)
+    ticks = [f for f in (125, 500, 1000, 2000, 4000, 8000) if hertz[-1] <= f <= hertz[0]]
     places = np.interp(ticks, hertz[::-1], np.arange(len(hertz))[::-1] + 0.5)
     ax.set_yticks(places, [f"{f / 1000:g}k" if f >= 1000 else f"{f}" for f in ticks])
     ax.set(xlabel="seconds", ylabel="hertz")
     return ax
+
+
+def _axis_of(what) -> Axis | None:
+    return what.pair.sound.axis if isinstance(what, Trajectory) and what.pair else None
 
 
 def agreement(trajectory: Trajectory, *, item: int = 0, ax=None):

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from itskit.modality import Modality, Pair, Picture, Sound
+from itskit.modality import Axis, Modality, Pair, Picture, Sound
 from itskit.sampling import Step, Trajectory
 from itskit.schedule import add_noise, noise_from_clean, stable_diffusion_alpha_bar, timesteps
 from itskit.spectrogram import POCKET_MEL, row_frequencies
@@ -66,7 +66,8 @@ def _modality(name, render) -> Modality:
 
     table = stable_diffusion_alpha_bar()
     shape = (4, HEIGHT // FACTOR, WIDTH // FACTOR)
-    return Modality(name, no_network, no_network, _encode, _decode, render, table, shape)
+    speaking = (name, no_network, no_network, _encode, _decode, render, table, shape)
+    return Modality(*speaking, axis=Axis.of(POCKET_MEL))
 
 
 def fake_pair() -> Pair:

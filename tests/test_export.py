@@ -16,6 +16,7 @@ from PIL import Image
 
 from itskit import export
 from itskit.export import encode, film, names, scrub
+from itskit.modality import Sound
 from itskit.spectrogram import row_frequencies
 
 
@@ -395,6 +396,20 @@ def test_axes_say_what_row_and_column_mean(trajectory):
     assert facts["hertz"] == pytest.approx(row_frequencies().tolist(), abs=0.1)
     assert facts["timesteps"][0] > facts["timesteps"][-1]
     json.dumps(facts, allow_nan=False)
+
+
+def test_a_foreign_pair_shows_no_hertz_and_the_seconds_of_its_sound(trajectory):
+    """Row heights say nothing: 128 rows may be anybody's."""
+    from dataclasses import replace
+
+    def render(picture):
+        return Sound(np.zeros(picture.shape[-1] * 50, np.float32), 22050)
+
+    sound = replace(trajectory.pair.sound, axis=None, render=render)
+    foreign = replace(trajectory, pair=replace(trajectory.pair, sound=sound))
+    facts = scrub.facts(foreign)
+    assert facts["hertz"] is None
+    assert (facts["seconds"], facts["rate"]) == (512 * 50 / 22050, 22050)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 50])

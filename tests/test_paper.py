@@ -159,6 +159,16 @@ def test_the_canvas_is_the_papers(monkeypatch):
     assert (sound.rate, sound.duration) == (16000, 0.64)
 
 
+def test_the_axis_is_that_of_the_vocoders_mel(pair):
+    from librosa import mel_frequencies
+
+    rows = pair.sound.latent_shape[1] * pair.sound.vae_scale_factor
+    truth = mel_frequencies(rows + 2, fmin=0, fmax=8000)[-2:0:-1]
+    assert pair.sound.axis.hertz == pytest.approx(truth, rel=1e-5)
+    sound = pair.sound.render(torch.zeros(1, rows, 8))
+    assert (8 * pair.sound.axis.seconds, pair.sound.axis.rate) == (sound.duration, sound.rate)
+
+
 def test_equal_weights_are_loaded_once(folders, pair):
     assert pair.image.encode_prompt is pair.sound.encode_prompt
     parts = [sd.load_parts(folder, torch.float32) for folder in folders]

@@ -12,7 +12,7 @@ import pytest
 from a_run import run
 
 from itskit import diagnose, plots
-from itskit.spectrogram import row_frequencies
+from itskit.spectrogram import PAPER_MEL, row_frequencies
 
 
 @pytest.fixture(autouse=True)
@@ -61,9 +61,23 @@ def test_picture_has_hertz_and_seconds(trajectory):
 def test_picture_shows_a_step_and_takes_an_array(trajectory):
     shown = plots.picture(trajectory, 4).images[0].get_array()
     np.testing.assert_array_equal(shown, np.asarray(trajectory.picture(4).image))
-    assert plots.picture(np.zeros((256, 100))).get_xlim() == pytest.approx((0, 1.0))
+    ax = plots.picture(np.zeros((256, 100)), mel=PAPER_MEL)
+    assert ax.get_xlim() == pytest.approx((0, 1.0))
     with pytest.raises(ValueError, match=r"expected \(H, W\)"):
         plots.picture(np.zeros((3, 8, 8)))
+
+
+def test_no_hertz_are_shown_where_nobody_knows_them(trajectory):
+    sound = replace(trajectory.pair.sound, axis=None)
+    foreign = replace(trajectory, pair=replace(trajectory.pair, sound=sound))
+    for what in (foreign, np.zeros((128, 512))):
+        ax = plots.picture(what)
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("column", "row")
+        assert ax.get_xlim() == (0, 512)
+    ax = plots.picture(np.zeros((128, 512)), axis=trajectory.pair.sound.axis)
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_xlim()[1]) == ("seconds", "hertz", 5.12)
+    with pytest.raises(ValueError, match="100 rows, its axis 128"):
+        plots.picture(np.zeros((100, 512)), axis=trajectory.pair.sound.axis)
 
 
 def test_functions_draw_where_they_are_told(trajectory):

@@ -26,6 +26,17 @@ def copy(tmp_path):
     return shutil.copytree(FOLDER, tmp_path / "weights")
 
 
+def test_the_axis_places_a_tone_where_it_is_painted(pair):
+    from librosa import mel_frequencies
+
+    axis = pair.sound.axis
+    assert axis.hertz == pytest.approx(mel_frequencies(130, fmin=0, fmax=8000)[-2:0:-1], rel=1e-5)
+    assert (axis.seconds, axis.rate) == (0.01, 16000)
+    tone = np.sin(2 * np.pi * 1000 * np.arange(20480) / 16000)
+    row = int(pair.sound.analyse(Sound(tone, 16000))[0, 0, :, 64].argmax())
+    assert axis.hertz[row + 1] < 1000 < axis.hertz[row - 1]
+
+
 def test_int8_rows_are_off_by_at_most_half_a_step():
     weights = torch.randn(32, 16, 3, 3) * torch.logspace(-3, 1, 32)[:, None, None, None]
     back = dequantise(quantise({"conv.weight": weights}))["conv.weight"]

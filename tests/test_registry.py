@@ -8,6 +8,7 @@ import tiny_folders
 import torch
 
 import itskit
+from itskit.export import scrub
 from itskit.modality import Sound
 from itskit.models import registry, riffusion
 from itskit.models.paper import Voice
@@ -70,6 +71,26 @@ def test_entries_are_complete():
 
 def _htk(hz):
     return 2595 * np.log10(1 + hz / 700)
+
+
+def test_riffusion_knows_its_own_hertz_and_seconds(folders):
+    """Pages and plots once took any picture of 512 rows for one of the pocket pair's kind."""
+    from librosa import mel_frequencies
+
+    pair = itskit.load_pair("riffusion", image=folders[0], sound=folders[1])
+    truth = mel_frequencies(512 + 2, fmin=0, fmax=10000, htk=True)[-2:0:-1]
+    assert pair.sound.axis.hertz == pytest.approx(truth, rel=1e-6)
+    made = itskit.compose(pair, "a", "b", num_inference_steps=1, width=64, progress=False)
+    facts = scrub.facts(made)
+    assert facts["hertz"][20] == pytest.approx(8870, abs=1)  # not 7043
+    assert (facts["rate"], facts["seconds"]) == (44100, made.sound().duration)
+    import matplotlib
+
+    matplotlib.use("Agg")
+    ax = itskit.plots.picture(made)
+    assert ax.get_xlim() == pytest.approx((0, 0.64))
+    places = dict(zip([t.get_text() for t in ax.get_yticklabels()], ax.get_yticks(), strict=True))
+    assert truth[int(places["4k"]) + 1] < 4000 < truth[int(places["4k"]) - 1]
 
 
 @pytest.mark.parametrize("hz", [200, 1000, 6000])

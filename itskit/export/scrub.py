@@ -9,17 +9,17 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from .. import diagnose
-from ..modality import Picture, Sound
+from ..modality import Axis, Picture, Sound
 from ..sampling import Trajectory, decode, render
 from ..schedule import predict_clean
-from ..spectrogram import PAPER_MEL, POCKET_MEL, MelSettings, row_frequencies
+from ..spectrogram import MelSettings
 from . import encode
 from .carry import recipe_of
 from .names import stem_of
@@ -173,24 +173,30 @@ def facts(
 
     `scores` are curves to draw with the diagnosis: dicts of label, values (one a step, or None)
     and guide (whose colour); by default those of the pair's own scorers. `mel` places hertz and
-    seconds; by default the settings of the toolkit's pairs, chosen by the height of the picture.
+    seconds; by default the pair's own axis. Where it has none no hertz are shown, and the result
+    itself is asked how long it sounds.
     """
     pair, latent = _pair(trajectory), trajectory.latent
     scores = diagnose.scores(trajectory, item) if scores is None else list(scores)
     factor = pair.image.vae_scale_factor
     height, width = latent.shape[-2] * factor, latent.shape[-1] * factor - _crop(trajectory)
-    mel = mel or mel_for(height)
+    axis = Axis.of(mel) if mel else pair.sound.axis
+    if axis is not None:
+        hertz, seconds, rate = [round(f, 1) for f in axis.hertz], width * axis.seconds, axis.rate
+    else:
+        sound = trajectory.sound(item=item)
+        hertz, seconds, rate = None, sound.duration, sound.rate
     return {
         "format": 1,
         "name": stem_of(trajectory, item),
         "count": len(trajectory),
         "timesteps": [step.t for step in trajectory.steps],
         "size": [width, height],
-        "seconds": width * mel.hop_length / mel.sr,
-        "rate": mel.sr,
-        "hertz": [round(float(hertz), 1) for hertz in row_frequencies(mel)],
+        "seconds": seconds,
+        "rate": rate,
+        "hertz": hertz,
         "types": {"picture": encode.PICTURE_TYPE, "sound": encode.sound_type()},
-        "probe": {"at": encode.PROBE_AT, "sound": b64encode(encode.probe(mel.sr)).decode()},
+        "probe": {"at": encode.PROBE_AT, "sound": b64encode(encode.probe(rate)).decode()},
         "tracks": tracks(trajectory),
         "prompts": prompts(trajectory.recipe),
         "recipe": recipe_of(trajectory, item),
@@ -233,12 +239,6 @@ def prompts(recipe: dict) -> list[dict]:
         for sense, name in pairs
         if recipe.get(f"{name}_prompt")
     ]
-
-
-def mel_for(height: int) -> MelSettings:
-    """The mel settings of a picture `height` pixels high."""
-    known = {mel.n_mels: mel for mel in (POCKET_MEL, PAPER_MEL)}
-    return known.get(height) or replace(POCKET_MEL, n_mels=height)
 
 
 def _crop(trajectory: Trajectory) -> int:

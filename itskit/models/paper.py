@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..modality import Modality, Pair, Sound
+from ..modality import Axis, Modality, Pair, Sound
 from ..spectrogram import PAPER_MEL, MelSettings, mel_picture
 from . import hub, sd
 from .hifigan import Generator, load_vocoder
@@ -39,7 +39,8 @@ MOST_LATENT, MOST_PIXEL = 0.2, 0.1
 class Voice:
     """How a sound model's picture (1 or 3, height, W) is heard, and painted from a sound.
 
-    `presets` are added to those of the pair; `crop_pixels` are cut from its right edge.
+    `presets` are added to those of the pair; `crop_pixels` are cut from its right edge;
+    `axis` says what rows and columns mean, if that is known.
     """
 
     render: Callable[[Tensor], Sound]
@@ -47,6 +48,7 @@ class Voice:
     height: int
     width: int
     crop_pixels: int = 0
+    axis: Axis | None = None
 
 
 def load(
@@ -114,7 +116,7 @@ def build(
         return sd.analyse_picture(what, voice.height, unit)
 
     look = {"render": sd.render_picture, "analyse": analyse_picture}
-    hear = {"render": voice.render, "analyse": voice.analyse}
+    hear = {"render": voice.render, "analyse": voice.analyse, "axis": voice.axis}
     image = sd.modality("image", seeing, stage, encode_image, *canvas, **look)
     sound = sd.modality("sound", hearing, stage, encode_sound, *canvas, **hear)
     if hearing.vae is not seeing.vae:
@@ -153,7 +155,7 @@ def vocoder_voice(vocoder: Generator, device="cpu") -> Voice:
     def analyse(what) -> Tensor:
         return analyse_sound(what, mel)
 
-    return Voice(render, analyse, mel.n_mels, 4 * mel.n_mels, crop_pixels=32)
+    return Voice(render, analyse, mel.n_mels, 4 * mel.n_mels, crop_pixels=32, axis=Axis.of(mel))
 
 
 def analyse_sound(what, mel: MelSettings, multiple: int = 64) -> Tensor:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..modality import Sound
+from ..modality import Axis, Sound
 from .paper import Voice
 
 SR, HOP, WINDOW, N_FFT = 44100, 441, 4410, 17640  # 10 ms, 100 ms, 400 ms
@@ -23,7 +23,13 @@ ROWS, TOP_HZ, POWER = 512, 10000, 0.25
 
 def voice(folder: Path, device) -> Voice:
     """The voice of a Riffusion folder: no network, so neither the folder nor the device matters."""
-    return Voice(render, analyse, ROWS, ROWS)
+    return Voice(render, analyse, ROWS, ROWS, axis=axis())
+
+
+def axis() -> Axis:
+    """Rows are spaced evenly on the HTK mel scale, 2595 log10(1 + hertz / 700), up to TOP_HZ."""
+    mels = np.linspace(0, 2595 * np.log10(1 + TOP_HZ / 700), ROWS + 2)[-2:0:-1]  # highest first
+    return Axis(tuple((700 * (10 ** (mels / 2595) - 1)).tolist()), HOP / SR, SR)
 
 
 @cache

@@ -218,8 +218,8 @@ def pixels_per_cell(vae) -> int:
 
 
 def modality(name: str, parts: Parts, stage: Stage, encode_prompt, height, width, **voice):
-    """The Modality of `parts` over a canvas of height × width pixels; `voice` holds `render` and
-    `analyse`."""
+    """The Modality of `parts` over a canvas of height × width pixels; `voice` holds `render`,
+    `analyse` and what else a Modality may have."""
     cell, channels = pixels_per_cell(parts.vae), parts.vae.config.latent_channels
     return Modality(
         name=name,

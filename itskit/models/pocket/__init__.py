@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from ... import spectrogram
-from ...modality import Modality, Pair, Picture, Sound
+from ...modality import Axis, Modality, Pair, Picture, Sound
 from ...schedule import stable_diffusion_alpha_bar
 from ...spectrogram import POCKET_MEL, mel_picture
 from ..presets import PAPER
@@ -58,7 +58,7 @@ def load(folder=FOLDER, name="pocket") -> Pair:
     def encode_prompt(prompt: str):
         return text([prompt])  # (1, 24, 384)
 
-    def modality(name, render, analyse, tile=None):
+    def modality(name, render, analyse, tile=None, **more):
         unet = _network(UNETS[name](), folder, f"{name}_unet.safetensors")
         return Modality(
             name=name,
@@ -73,10 +73,11 @@ def load(folder=FOLDER, name="pocket") -> Pair:
             latent_shape=LATENT_SHAPE,
             width_multiple=tile or 4,
             check_prompt=_check_with(text, Vocabulary(name, text.places, text.is_word)),
+            **more,
         )
 
     image = modality("image", render_picture, analyse_picture, tile=TILE)
-    sound = modality("sound", render_sound, analyse_sound)
+    sound = modality("sound", render_sound, analyse_sound, axis=Axis.of(POCKET_MEL))
     scorers = {key: _score_with(net, encode_prompt) for key, net in load_scorers(folder).items()}
     return Pair(name, image, sound, DEFAULTS, PRESETS, weights_hash(folder), scorers=scorers)
 

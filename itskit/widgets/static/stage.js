@@ -38,7 +38,7 @@ export function hertzAxis(rows) {
 function createTicks(data, axis) {
   const hertz = make("div", { class: "its-hertz", "aria-hidden": "true" });
   let previous = 2;
-  for (const tick of HERTZ_TICKS) {
+  for (const tick of axis ? HERTZ_TICKS : []) {
     const y = axis.where(tick);
     if (tick > data.hertz[0] * 1.02 || tick < data.hertz.at(-1) || previous - y < 0.11) continue;
     previous = y;
@@ -52,7 +52,7 @@ function createTicks(data, axis) {
 }
 
 export function createStage(data) {
-  const axis = hertzAxis(data.hertz);
+  const axis = data.hertz ? hertzAxis(data.hertz) : null; // null: nobody knows, so none are shown
   const { hertz, seconds } = createTicks(data, axis);
   const [width, height] = data.size;
   const canvas = make("canvas", { width, height, role: "img", "aria-label": "The picture, which is also the spectrogram of the sound" });
@@ -71,11 +71,11 @@ export function createStage(data) {
   let region = null; // {x0, x1, y0, y1} as fractions of the picture
   let on = {};
 
-  const regionOf = ({ x0, x1, y0, y1 }) => ({ from: x0 * data.seconds, to: x1 * data.seconds, low: axis.at(y1), high: axis.at(y0) });
-  const describe = (r) => `${r.from.toFixed(2)}–${r.to.toFixed(2)} s, ${hertzText(r.low)}–${hertzText(r.high)}`;
+  const regionOf = ({ x0, x1, y0, y1 }) => ({ from: x0 * data.seconds, to: x1 * data.seconds, low: axis ? axis.at(y1) : 0, high: axis ? axis.at(y0) : data.rate / 2 });
+  const describe = (r) => `${r.from.toFixed(2)}–${r.to.toFixed(2)} s` + (axis ? `, ${hertzText(r.low)}–${hertzText(r.high)}` : "");
 
   function place(next) {
-    region = next;
+    region = next && !axis ? { ...next, y0: 0, y1: 1 } : next;
     box.hidden = !region;
     if (!region) return;
     const { x0, x1, y0, y1 } = region;
@@ -92,13 +92,12 @@ export function createStage(data) {
 
   function hover(event) {
     const { x, y } = whereIs(event);
-    const pitch = axis.at(y);
     cross.hidden = false;
     cross.style.left = `${100 * x}%`;
     cross.style.top = `${100 * y}%`;
     cross.classList.toggle("its-left", x > 0.75);
     cross.classList.toggle("its-low", y < 0.25);
-    cross.firstChild.textContent = `${(x * data.seconds).toFixed(2)} s · ${hertzText(pitch)} · ${noteText(pitch)}`;
+    cross.firstChild.textContent = `${(x * data.seconds).toFixed(2)} s${axis ? ` · ${hertzText(axis.at(y))} · ${noteText(axis.at(y))}` : ""}`;
   }
 
   let press = null;
@@ -170,7 +169,7 @@ export function createStage(data) {
     file: () => new Promise((done) => canvas.toBlob(done, "image/png")),
     select(next) {
       if (!next) return place(null);
-      place({ x0: next.from / data.seconds, x1: next.to / data.seconds, y0: axis.where(next.high), y1: axis.where(next.low) });
+      place({ x0: next.from / data.seconds, x1: next.to / data.seconds, y0: axis ? axis.where(next.high) : 0, y1: axis ? axis.where(next.low) : 1 });
     },
     playhead(position, playing) {
       playhead.style.transform = `translateX(${(position / data.seconds) * frame.clientWidth}px)`;
