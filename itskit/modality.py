@@ -142,6 +142,8 @@ class Modality:
                       difference to this one
     check_prompt      text -> what of it this model does not read or know, a short note for each,
                       such as "not known: theremin; nearest: harp"; none for most prompts
+    render_near       picture, the Sound of a picture much like it -> Sound: quicker than render and
+                      nearly as good, if there is such a way
     axis              of a sound model: what rows and columns of its pictures mean, if that is
                       known; pages and plots show no hertz without it
     """
@@ -159,6 +161,7 @@ class Modality:
     vae_scale_factor: int = 8
     encode_solo: Callable[[str], Tensor] | None = None
     check_prompt: Callable[[str], Sequence[str]] | None = None
+    render_near: Callable[[Tensor, Sound], Sound] | None = None
     axis: Axis | None = None
 
 

@@ -84,26 +84,27 @@ def column_seconds(frames: int, mel: MelSettings = POCKET_MEL) -> np.ndarray:
 
 
 def reconstruct(
-    picture, mel: MelSettings = POCKET_MEL, seed: int = 0, *, rounds: int = 32
+    picture, mel: MelSettings = POCKET_MEL, seed: int = 0, *, rounds: int = 32, near=None
 ) -> np.ndarray:
     """A sound (frames * hop_length,) whose mel picture is as near to `picture` as possible.
 
     `picture` (n_mels, frames) is clipped to [0, 1]. Fast Griffin-Lim (Griffin & Lim 1984;
     Perraudin, Balazs & Søndergaard 2013), in which a picture does not fix the magnitude of every
     bin but only what the mel filters see of it (as in Masuyama, Ueno & Ono 2023, arXiv
-    2307.12232): each round makes the spectrum consistent by going through the waveform, goes on
-    a little in the direction of the last change, and scales each bin towards the picture. Black
-    means "no louder than black", so a black picture is silent. The same `seed` gives the same
-    samples; another turns the phase, which the picture leaves open.
+    2307.12232): each round goes through the waveform, a little on in the direction of the last
+    change, and scales each bin towards the picture. Black means "no louder than black", so a black
+    picture is silent. The same `seed` gives the same samples; another turns the phase, which the
+    picture leaves open, or that of `near` (a tensor), the sound of one like it: few rounds do.
 
     Raises ValueError if the picture has another shape or holds NaN.
     """
     target = _mel_magnitudes(picture, mel)  # (frames, n_mels)
     filters = _mel_filters(mel)
     magnitude = target / filters.sum(1) @ filters  # (frames, bins)
-    for _ in range(6):  # multiplicative rounds sharpen what the filters have blurred
+    for _ in range(6 if near is None else 2):  # multiplicative: sharpen what the filters blurred
         magnitude = magnitude * _gain_towards(target, magnitude, mel)
-    spectrum = torch.polar(magnitude, _initial_phase(magnitude, mel, seed))
+    phase = _initial_phase(magnitude, mel, seed) if near is None else _stft(near, mel).angle()
+    spectrum = torch.polar(magnitude, phase)
     previous = None
     for _ in range(rounds):
         consistent = _stft(_istft(spectrum, mel), mel)

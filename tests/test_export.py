@@ -1,8 +1,11 @@
 """Files are read back with other programs and compared with the run that they came from."""
 
 import json
+import os
 import re
 import subprocess
+import threading
+import time
 import wave
 from dataclasses import replace
 from html import unescape
@@ -234,6 +237,20 @@ def test_mp3_has_the_length_of_the_sound_and_a_fifth_of_its_size(trajectory):
     assert len(data) < 2 * len(sound.samples) / 4
 
 
+def test_a_sound_is_encoded_twice_only_if_it_would_clip(trajectory, monkeypatch):
+    rng, written, write = np.random.default_rng(0), [], soundfile.write
+    monkeypatch.setattr(soundfile, "write", lambda *a, **k: written.append(a) or write(*a, **k))
+    tone = np.sin(np.arange(80000) / 8).astype(np.float32)
+    first = encode.sound_bytes(tone, 16000)
+    assert len(written) == 1
+    clicks = np.zeros(80000, np.float32)
+    for k in range(0, 80000, 8000):
+        clicks[k : k + 400] = rng.uniform(-1, 1, 400) * np.exp(-np.arange(400) / 80)
+    encode.sound_bytes(clicks, 16000)
+    assert len(written) == 3
+    assert len(encode.sound_bytes(tone, 16000, level=0.8)) < len(first)
+
+
 def test_a_lossy_coder_never_makes_clicks_clip():
     """Bursts limited to -1 dBFS come out of MP3 above full scale, unless they went in quieter."""
     from io import BytesIO
@@ -360,13 +377,66 @@ def page_data(path):
     return json.loads(re.search(r'id="data">(.*?)</script>', text)[1]), text
 
 
+def test_a_page_tells_how_far_it_is_and_of_how_many(tmp_path, trajectory, capsys):
+    export.page(trajectory, tmp_path / "a.html", keyframes=3, progress=True)
+    told = capsys.readouterr().err
+    total = 12 + 12 + 2 * 3
+    assert f"0/{total}" in told and f"{total}/{total}" in told
+    assert re.search(rf"\b([1-9]|1\d)/{total}", told)  # and it moves in between
+
+
+def test_the_result_is_heard_in_full_and_all_else_is_led_by_it(tmp_path, trajectory, monkeypatch):
+    """A pair's quick rendering is for what is dragged through; the result is not made by it."""
+    asked = []
+
+    def near(picture, like):
+        asked.append(like)
+        return Sound(np.full(81920, 0.01 * len(asked), np.float32), 16000)
+
+    coded = []
+    monkeypatch.setattr(encode, "sound_bytes", lambda y, rate, level: coded.append(y) or b"")
+    sound = replace(trajectory.pair.sound, render_near=near)
+    quick = replace(trajectory, pair=replace(trajectory.pair, sound=sound))
+    frames = list(export.page_frames(quick, keyframes=2))
+    whole = trajectory.sound(11).samples
+    full = [y for y in coded if np.array_equal(y, whole)]
+    assert len(full) + len(asked) == len(frames)
+    assert len(full) == 1 + torch.equal(trajectory.steps[11].latent, trajectory.steps[11].clean)
+    assert all(np.array_equal(like.samples, whole) for like in asked)
+
+
+def test_frames_are_made_by_as_many_threads_as_there_are_cpus_each_alone(trajectory, monkeypatch):
+    """Two threads of torch in each of two threads of Python get into each other's way."""
+    seen = []
+
+    def render(picture):
+        seen.append((threading.get_ident(), torch.get_num_threads()))
+        time.sleep(0.02)
+        return trajectory.pair.sound.render(picture)
+
+    sound = replace(trajectory.pair.sound, render=render)
+    counted = replace(trajectory, pair=replace(trajectory.pair, sound=sound))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        for cpus in (1, 3):
+            monkeypatch.setattr(os, "sched_getaffinity", lambda _, n=cpus: range(n), raising=False)
+            seen.clear()
+            list(scrub.frames(counted))
+            assert len({thread for thread, _ in seen}) == cpus
+            assert {count for _, count in seen} == {1}
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_page_holds_every_step_and_keyframes_of_other_tracks(tmp_path, trajectory):
     data, _ = page_data(export.page(trajectory, tmp_path / "a.html", keyframes=3))
     steps = {}
     for frame in data["frames"]:
         steps.setdefault(frame["track"], []).append(frame["step"])
     assert sorted(steps["clean"]) == list(range(12))
-    assert sorted(steps["noisy"])[0::2] == [0, 11]
+    assert sorted(steps["noisy"]) == list(range(12))
     assert min(steps["guide-0"]) == 5  # silent before
     assert len(steps["guide-1"]) == 3
 
@@ -400,7 +470,6 @@ def test_axes_say_what_row_and_column_mean(trajectory):
 
 def test_a_foreign_pair_shows_no_hertz_and_the_seconds_of_its_sound(trajectory):
     """Row heights say nothing: 128 rows may be anybody's."""
-    from dataclasses import replace
 
     def render(picture):
         return Sound(np.zeros(picture.shape[-1] * 50, np.float32), 22050)

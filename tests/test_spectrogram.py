@@ -191,6 +191,23 @@ def test_nearer_than_librosas_griffin_lim(y):
     assert ours < 0.8 * difference_db(mel_picture(other), picture)
 
 
+def test_the_sound_of_a_like_picture_saves_most_rounds():
+    """Led by a sound whose picture is much like it, 4 rounds come nearly as near as 32 alone do;
+    led by a sound that has nothing to do with it, they do not."""
+    t = np.arange(40960) / SR
+    bell = sum(np.sin(2 * np.pi * hz * t) * np.exp(-3 * (t % 0.8)) for hz in (440, 1130, 2210)) / 8
+    wanted = mel_picture(bell.astype("float32"))
+    blurred = torch.nn.functional.avg_pool2d(wanted[None], 3, 1, 1)[0]  # as an earlier step is
+    near = torch.from_numpy(reconstruct(blurred))
+    led = reconstruct(wanted, near=near, rounds=4)
+    astray = reconstruct(wanted, near=torch.from_numpy(noise(40960)), rounds=4)
+    off, alone, lost = (
+        difference_db(mel_picture(y), wanted) for y in (led, reconstruct(wanted), astray)
+    )
+    assert off < alone + 0.5 < lost
+    assert np.array_equal(led, reconstruct(wanted, near=near, rounds=4, seed=5))
+
+
 def test_a_seed_says_which_sound():
     picture = mel_picture(bell(1.0))
     state = torch.get_rng_state()

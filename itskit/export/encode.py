@@ -10,6 +10,7 @@ from PIL import Image
 from ..spectrogram import normalise_loudness
 
 PICTURE_TYPE = "image/webp"
+MOST_PEAK = 0.96  # of what a lossy coder makes of a sound
 PROBE_AT = 0.25  # s, where the probe's click lies
 
 
@@ -23,27 +24,27 @@ def sound_type() -> str:
 def picture_bytes(image: Image.Image, quality: int = 90) -> bytes:
     """The WebP file of a picture; 2 to 30 kB for 512 x 128 grey pixels."""
     file = BytesIO()
-    image.save(file, format="WEBP", quality=quality, method=4)
+    image.save(file, format="WEBP", quality=quality, method=2)
     return file.getvalue()
 
 
-def sound_bytes(samples: np.ndarray, rate: int, *, loudness: bool = True) -> bytes:
+def sound_bytes(
+    samples: np.ndarray, rate: int, *, loudness: bool = True, level: float = 0.4
+) -> bytes:
     """The MP3 file of `samples` (n,) at `rate` Hz, by default at the toolkit's loudness.
 
-    3 to 7 kB a second at 16 kHz, at a variable bit rate. Uncompressed WAV where
-    libsndfile was built without MP3.
+    3 to 7 kB a second at 16 kHz, at a variable bit rate; a higher `level` of compression, in
+    [0, 1], gives smaller files. Uncompressed WAV where libsndfile was built without MP3.
     """
-    import soundfile
-
     coding = {"format": "WAV", "subtype": "PCM_16"}
     if sound_type() == "audio/mpeg":
-        coding = {"format": "MP3", "subtype": "MPEG_LAYER_III", "compression_level": 0.4}
+        coding = {"format": "MP3", "subtype": "MPEG_LAYER_III", "compression_level": level}
         coding["bitrate_mode"] = "VARIABLE"
-    if loudness:
-        samples = within_full_scale(normalise_loudness(samples, rate), rate, **coding)
-    file = BytesIO()
-    soundfile.write(file, samples, rate, **coding)
-    return file.getvalue()
+    samples = normalise_loudness(samples, rate) if loudness else samples
+    file, peak = _encoded(samples, rate, **coding)
+    if loudness and peak > MOST_PEAK:  # seldom: few sounds pay for a second encoding
+        file, _ = _encoded(samples * (MOST_PEAK / peak), rate, **coding)
+    return file
 
 
 def within_full_scale(samples: np.ndarray, rate: int, **coding) -> np.ndarray:
@@ -52,13 +53,18 @@ def within_full_scale(samples: np.ndarray, rate: int, **coding) -> np.ndarray:
     Such coders keep spectra, not peaks: after MP3, clicks and noise limited to -1 dBFS may reach
     above full scale, where a player clips them.
     """
+    _, peak = _encoded(samples, rate, **coding)
+    return samples * min(1, MOST_PEAK / max(peak, 1e-9))
+
+
+def _encoded(samples: np.ndarray, rate: int, **coding) -> tuple[bytes, float]:
+    """The file of `samples` (n,), and the peak of what comes out of it."""
     import soundfile
 
     file = BytesIO()
     soundfile.write(file, samples, rate, **coding)
     file.seek(0)
-    peak = np.abs(soundfile.read(file)[0]).max(initial=0)
-    return samples * min(1, 0.96 / max(peak, 1e-9))
+    return file.getvalue(), float(np.abs(soundfile.read(file)[0]).max(initial=0))
 
 
 def probe(rate: int) -> bytes:

@@ -75,14 +75,15 @@ def page(
     *,
     item: int = 0,
     steps: int | None = None,
-    keyframes: int = 6,
+    keyframes: int = 4,
     scores: Sequence[dict] | None = None,
     progress: bool = False,
 ) -> Path:
     """Write a self-contained HTML page with the scrubber; the written path comes back.
 
-    It holds every step of the result (or `steps` of them, evenly spread) and `keyframes` steps of
-    every other track; a 50-step page is under 4 MB. `scores` are further curves, from
+    It holds every step of the result and of the noise that it comes out of (or `steps` of them,
+    evenly spread), and `keyframes` steps of what each model alone believes; a 50-step page is under
+    4 MB. `scores` are further curves, from
     `score_steps`. Without `path` the file is named after the prompts.
     """
     tag = tag_of(
@@ -95,7 +96,8 @@ def page(
     if progress:
         from ..progress import tqdm
 
-        frames = tqdm(frames, desc="page", unit="picture")
+        total = sum(map(len, _chosen(trajectory, item, steps, keyframes).values()))
+        frames = tqdm(frames, desc="page", unit="sound", total=total)
     facts = scrub.facts(trajectory, item=item, scores=scores)
     html = page_html(facts, frames)
     with written(path) as part:
@@ -104,14 +106,23 @@ def page(
 
 
 def page_frames(
-    trajectory: Trajectory, *, item: int = 0, steps: int | None = None, keyframes: int = 6
+    trajectory: Trajectory, *, item: int = 0, steps: int | None = None, keyframes: int = 4
 ) -> Iterator[scrub.Frame]:
-    """The frames of a page: `steps` of the first track (None: all), `keyframes` of the others."""
-    for k, track in enumerate(scrub.tracks(trajectory)):
-        has = list(scrub.latents(trajectory, track["key"], item))
-        count = keyframes if k else steps
-        chosen = has if count is None else scrub.keyframes(has, count)
-        yield from scrub.frames(trajectory, track["key"], chosen, item=item)
+    """The frames of a page: `steps` of the result and of the noise that it comes from (None: all),
+    `keyframes` of what each model alone believes."""
+    return scrub.prepare(trajectory, _chosen(trajectory, item, steps, keyframes), item=item)
+
+
+def _chosen(
+    trajectory: Trajectory, item: int, steps: int | None, keyframes: int
+) -> dict[str, list[int]]:
+    """Which steps of which track are in a page."""
+    chosen = {}
+    for track in (track["key"] for track in scrub.tracks(trajectory)):
+        has = list(scrub.latents(trajectory, track, item))
+        count = steps if track in ("clean", "noisy") else keyframes
+        chosen[track] = has if count is None else scrub.keyframes(has, count)
+    return chosen
 
 
 def page_html(facts: dict, frames: Iterable[scrub.Frame], *, embedded: bool = False) -> str:

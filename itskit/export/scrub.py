@@ -6,10 +6,11 @@ JavaScript module (in widgets/static) shows them.
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from .. import diagnose
 from ..modality import Axis, Picture, Sound
-from ..sampling import Trajectory, decode, render
+from ..sampling import Trajectory, render
 from ..schedule import predict_clean
 from ..spectrogram import MelSettings
 from . import encode
@@ -62,12 +63,18 @@ def style() -> str:
 
 
 def tracks(trajectory: Trajectory) -> list[dict]:
-    """The tracks of a trajectory as {key, label, hint}: the clean estimate, the noisy latent, and
-    what each guide alone believes, where its noises were kept."""
+    """The tracks of a trajectory as {key, label, hint}: the clean estimate, the noisy canvas after
+    each step (`timesteps`: how noisy), and what each guide alone believes, where its noises were
+    kept."""
     found = [
         {"key": "clean", "label": "Result", "hint": "the clean result predicted at this step"},
-        {"key": "noisy", "label": "Noisy", "hint": "the latent as it is, noise and all"},
+        {
+            "key": "noisy",
+            "label": "Noisy",
+            "hint": "the canvas after this step, noise and all",
+        },
     ]
+    found[1]["timesteps"] = [*(step.t for step in trajectory.steps[1:]), 0]
     for g, name in enumerate(diagnose.guide_names(trajectory)):
         if all(step.noises[g : g + 1] in ((), (None,)) for step in trajectory.steps):
             continue
@@ -85,7 +92,7 @@ def latents(trajectory: Trajectory, track: str, item: int = 0) -> dict[int, Tens
     if track == "clean":
         return {i: step.clean[item][None] for i, step in enumerate(steps)}
     if track == "noisy":
-        return {i: step.noisy[item][None] for i, step in enumerate(steps)}
+        return {i: step.latent[item][None] for i, step in enumerate(steps)}
     keys = [one["key"] for one in tracks(trajectory)]
     if track not in keys:
         raise ValueError(f"track={track!r}: expected one of {', '.join(keys)}")
@@ -127,39 +134,83 @@ def frames(
     steps: Sequence[int] | None = None,
     *,
     item: int = 0,
-    workers: int = 2,
+    workers: int | None = None,
 ) -> Iterator[Frame]:
     """Prepare the steps of a track (all, or those named that it has), `workers` at a time.
 
     They come coarse to fine, so that a slider works over its whole length early on.
     """
     found = latents(trajectory, track, item)
-    order = coarse_to_fine([s for s in found if steps is None or s in set(steps)])
-    pool = ThreadPoolExecutor(workers)
+    chosen = [step for step in found if steps is None or step in set(steps)]
+    return prepare(trajectory, {track: chosen}, item=item, workers=workers)
+
+
+def prepare(
+    trajectory: Trajectory,
+    chosen: dict[str, Sequence[int]],
+    *,
+    item: int = 0,
+    workers: int | None = None,
+) -> Iterator[Frame]:
+    """Prepare {track: steps}, track after track, `workers` frames at a time (None: as many as this
+    process may use CPUs, up to 4), each with one thread of torch: together they are quicker so.
+
+    The last clean estimate sounds as `trajectory.sound` does; where the pair has a `render_near`,
+    all else is rendered quickly, led by it.
+    """
+    jobs = []
+    for track, steps in chosen.items():
+        found = latents(trajectory, track, item)
+        jobs += [(track, step, found[step]) for step in coarse_to_fine(steps)]
+    threads, result = torch.get_num_threads(), trajectory.steps[-1].clean[item][None]
+    pool = ThreadPoolExecutor(workers or min(4, _cpus()), initializer=_one_thread)
     try:
-        yield from pool.map(lambda step: _frame(trajectory, track, step, found[step]), order)
+        whole = pool.submit(lambda: _pair(trajectory).sound.render(_decoded(trajectory, result)[1]))
+        yield from pool.map(lambda job: _frame(trajectory, result, whole, *job), jobs)
     finally:
         pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)  # of MKL there is one count for the whole process
 
 
-def _frame(trajectory: Trajectory, track: str, step: int, latent: Tensor) -> Frame:
-    picture, sound = show(trajectory, latent)
-    return Frame(
-        track,
-        step,
-        encode.picture_bytes(picture.image),
-        encode.sound_bytes(sound.samples, sound.rate),
-    )
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _cpus() -> int:
+    """How many CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _frame(trajectory, result: Tensor, whole: Future, track: str, step: int, latent) -> Frame:
+    """The frame of a latent (1, C, h, w); `whole` is what the `result` sounds like, uncropped."""
+    pair, crop = _pair(trajectory), _crop(trajectory)
+    seen, heard = _decoded(trajectory, latent)
+    picture = encode.picture_bytes(render(pair.image, seen, crop).image)
+    model, near = pair.sound, pair.sound.render_near
+    if torch.equal(latent, result):
+        model = replace(model, render=lambda picture: whole.result())
+    elif near is not None:
+        model = replace(model, render=lambda picture: near(picture, whole.result()))
+    sound = render(model, heard, crop)
+    # Noise, and what a model believes, may be coarser: they are hard to compress.
+    level = 0.4 if track == "clean" else 0.6
+    return Frame(track, step, picture, encode.sound_bytes(sound.samples, sound.rate, level=level))
 
 
 def show(trajectory: Trajectory, latent: Tensor) -> tuple[Picture, Sound]:
     """The picture and the sound of any latent (1, C, h, w) on this trajectory's canvas."""
     pair, crop = _pair(trajectory), _crop(trajectory)
-    if pair.image.decode != pair.sound.decode:
-        return decode(pair.image, latent, crop), decode(pair.sound, latent, crop)
-    with torch.no_grad():  # one decoder for both: its work is done once
-        picture = pair.image.decode(latent).float().cpu()[0]  # (1 or 3, H, W)
-    return render(pair.image, picture, crop), render(pair.sound, picture, crop)
+    seen, heard = _decoded(trajectory, latent)
+    return render(pair.image, seen, crop), render(pair.sound, heard, crop)
+
+
+@torch.no_grad()
+def _decoded(trajectory: Trajectory, latent: Tensor) -> tuple[Tensor, Tensor]:
+    """The pictures (1 or 3, H, W) that are seen and heard; one decoder for both works once."""
+    pair = _pair(trajectory)
+    seen = pair.image.decode(latent).float().cpu()[0]
+    is_one = pair.image.decode == pair.sound.decode
+    return seen, seen if is_one else pair.sound.decode(latent).float().cpu()[0]
 
 
 def facts(
@@ -198,6 +249,7 @@ def facts(
         "types": {"picture": encode.PICTURE_TYPE, "sound": encode.sound_type()},
         "probe": {"at": encode.PROBE_AT, "sound": b64encode(encode.probe(rate)).decode()},
         "tracks": tracks(trajectory),
+        "start": {"track": "noisy", "step": 0},
         "prompts": prompts(trajectory.recipe),
         "recipe": recipe_of(trajectory, item),
         "diagnosis": diagnose.summary(trajectory, item) | {"scores": scores},
