@@ -445,7 +445,8 @@ def test_page_loads_nothing_from_anywhere(tmp_path, trajectory):
     _, text = page_data(export.page(trajectory, tmp_path / "a.html", keyframes=1))
     head = text[: text.index('<script type="application/json"')]
     links = set(re.findall(r"https?://[^\"'\s]+", head + scrub.module()))
-    assert links <= {"http://www.w3.org/2000/svg"}  # a namespace, not an address
+    # a namespace, and a link to follow: neither is loaded
+    assert links <= {"http://www.w3.org/2000/svg", "https://github.com/itskit/itskit"}
     assert "default-src 'none'" in head
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -21,11 +22,12 @@ from ..modality import Axis, Picture, Sound
 from ..sampling import Trajectory, render
 from ..schedule import predict_clean
 from ..spectrogram import MelSettings
-from . import encode
+from . import again, encode
 from .carry import recipe_of
 from .names import stem_of
 
 STATIC = Path(__file__).parent.parent / "widgets" / "static"
+_WHOLE = WeakKeyDictionary()  # trajectory -> {item: Sound}
 CHAPTERS = ("sound.js", "chart.js", "stage.js", "view.js", "scrubber.js")
 
 
@@ -165,7 +167,7 @@ def prepare(
     threads, result = torch.get_num_threads(), trajectory.steps[-1].clean[item][None]
     pool = ThreadPoolExecutor(workers or min(4, _cpus()), initializer=_one_thread)
     try:
-        whole = pool.submit(lambda: _pair(trajectory).sound.render(_decoded(trajectory, result)[1]))
+        whole = pool.submit(_whole_sound, trajectory, item)
         yield from pool.map(lambda job: _frame(trajectory, result, whole, *job), jobs)
     finally:
         pool.shutdown(cancel_futures=True)
@@ -179,6 +181,15 @@ def _one_thread() -> None:
 def _cpus() -> int:
     """How many CPUs this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _whole_sound(trajectory: Trajectory, item: int) -> Sound:
+    """The sound of the last clean estimate, uncropped: made once for all that asks."""
+    kept = _WHOLE.setdefault(trajectory, {})
+    if item not in kept:
+        latent = trajectory.steps[-1].clean[item][None]
+        kept[item] = _pair(trajectory).sound.render(_decoded(trajectory, latent)[1])
+    return kept[item]
 
 
 def _frame(trajectory, result: Tensor, whole: Future, track: str, step: int, latent) -> Frame:
@@ -252,6 +263,7 @@ def facts(
         "start": {"track": "noisy", "step": 0},
         "prompts": prompts(trajectory.recipe),
         "recipe": recipe_of(trajectory, item),
+        "again": again.lines(pair, recipe_of(trajectory, item)),
         "diagnosis": diagnose.summary(trajectory, item) | {"scores": scores},
     }
 

@@ -1,6 +1,7 @@
 """The exported page in a real Chromium: opened from disk, with networking switched off."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from listening import LISTEN, RATE, SCRUBBER, band_share, drag_slider, heard, pi
 from PIL import Image
 
 from itskit import export
+from itskit.export import again
 from itskit.export.names import stem_of
 from itskit.spectrogram import row_frequencies
 
@@ -46,8 +48,16 @@ def open_page(browser):
 
 
 @pytest.fixture
-def page(open_page, file):
+def fresh(open_page, file):
+    """The page as it opens."""
     return open_page(file, viewport={"width": 1100, "height": 900})
+
+
+@pytest.fixture
+def page(fresh):
+    """The page on the result."""
+    fresh.evaluate(f"{SCRUBBER}.choose('clean'); {SCRUBBER}.show(49)")
+    return fresh
 
 
 # Times are only judged where the machine does nothing else (ITSKIT_IDLE=1); elsewhere ten times as
@@ -243,6 +253,107 @@ def test_the_keyboard_reaches_everything(page):
     assert page.evaluate(f"{SCRUBBER}.player.region") is not None
 
 
+def test_it_begins_with_noise_and_the_drag_ends_in_the_result(fresh):
+    trajectory = run(50)
+    assert fresh.evaluate(f"{SCRUBBER}.state.track") == "noisy"
+    assert fresh.locator(".its-where").inner_text().startswith("step 0 of 0–49")
+    for step, end in ((0, 0), (49, 1)):
+        drag_slider(fresh, 0, end, 10)
+        truth = trajectory.pair.image.decode(trajectory.steps[step].latent)[0].mean(0) * 255
+        assert np.abs(np.array(pixels(fresh)) - truth.numpy().ravel()).mean() < 6
+    assert fresh.locator(".its-where").inner_text().endswith("t = 0")
+    seen = np.asarray(trajectory.picture().image, dtype=float).ravel()
+    assert np.abs(np.array(pixels(fresh)) - seen).mean() < 6
+
+
+def test_keys_work_before_anything_is_clicked(open_page, file):
+    page = open_page(file, viewport={"width": 1100, "height": 500})
+    step = f"{SCRUBBER}.state.step"
+    for key, expected in (("ArrowRight", 1), ("End", 49), ("ArrowLeft", 48), ("Home", 0)):
+        page.keyboard.press(key)
+        assert page.evaluate(step) == expected
+    page.keyboard.press("1")
+    assert page.evaluate(f"{SCRUBBER}.state.track") == "clean"
+    page.keyboard.press(" ")
+    assert page.evaluate(f"{SCRUBBER}.player.playing") is True
+    page.keyboard.press("PageDown")  # a page still scrolls
+    page.wait_for_function("window.scrollY > 0")
+    assert page.evaluate(step) == 0
+
+
+def test_keys_are_left_to_what_needs_them(page):
+    page.locator(".its-volume input").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("End")
+    assert page.evaluate(f"{SCRUBBER}.player.volume") == 1
+    assert page.evaluate(f"{SCRUBBER}.state.step") == 49
+    page.evaluate(
+        "document.body.append(document.createElement('textarea')); "
+        "document.querySelector('textarea').focus()"
+    )
+    page.keyboard.type("12 l")
+    assert page.evaluate("document.querySelector('textarea').value") == "12 l"
+    page.keyboard.press("Home")
+    assert page.evaluate(f"{SCRUBBER}.state.step") == 49
+    assert page.evaluate(f"{SCRUBBER}.state.track") == "clean"
+    page.locator(".its-footer summary").first.focus()
+    page.keyboard.press(" ")
+    assert page.locator(".its-footer dl").is_visible()
+    assert page.evaluate(f"{SCRUBBER}.player.playing") is False
+
+
+@pytest.mark.parametrize("width", [390, 1100])
+def test_the_page_explains_itself(open_page, file, width):
+    page = open_page(file, viewport={"width": width, "height": 900})
+    assert "score of its own sound" in page.locator(".its-score").inner_text()
+    assert "Drag this slider" in page.locator(".its-hint").inner_text()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("getComputedStyle(document.querySelector('.its-hint')).opacity === '0'")
+    link = page.locator(".its-from a")
+    assert (link.inner_text(), link.get_attribute("href")) == (
+        "itskit",
+        "https://github.com/itskit/itskit",
+    )
+    frame = page.locator(".its-frame").bounding_box()
+    for tick, unit in ((".its-hertz span", "Hz"), (".its-seconds span", " s")):
+        ticks = page.locator(tick)
+        assert ticks.count() >= 4
+        assert all(text.endswith(unit) for text in ticks.all_inner_texts())
+        for box in (ticks.nth(k).bounding_box() for k in range(ticks.count())):
+            assert box["x"] >= 0 and box["x"] + box["width"] <= width
+            assert frame["y"] - 10 < box["y"] < frame["y"] + frame["height"] + 22
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('.its-hertz')).visibility")
+        == "visible"
+    )
+    middle = page.locator(".its-hertz span", has_text="1 kHz").bounding_box()
+    row = (middle["y"] + middle["height"] / 2 - frame["y"]) / frame["height"] * 128
+    assert row_frequencies()[int(row) + 2] < 1000 < row_frequencies()[int(row) - 2]
+    assert not page.locator(".its-chart").is_visible()  # behind a fold, with a legend in words
+    page.locator(".its-curves summary").click()
+    assert page.locator(".its-chart").is_visible()
+    said = page.locator(".its-chip").all_inner_texts()
+    assert any("1 when both models want the same" in text for text in said)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_pair_that_does_not_know_its_hertz_shows_none(open_page, tmp_path):
+    trajectory = run(3)
+    sound = replace(trajectory.pair.sound, axis=None)
+    foreign = replace(trajectory, pair=replace(trajectory.pair, sound=sound))
+    page = open_page(export.page(foreign, tmp_path, keyframes=1))
+    assert page.locator(".its-hertz span").count() == 0
+    box = page.locator(".its-frame").bounding_box()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 20)
+    assert page.locator(".its-chipnote").inner_text() == "2.56 s"
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 40, steps=4)
+    page.mouse.up()
+    region = page.evaluate(f"{SCRUBBER}.player.region")
+    assert (region["low"], region["high"]) == (0, RATE / 2)  # all of it, for that time
+    assert page.locator(".its-caption").inner_text() == "2.56–3.84 s"
+
+
 def test_picture_and_sound_of_a_step_can_be_saved(page, tmp_path):
     page.evaluate(f"{SCRUBBER}.show(30)")
     page.wait_for_timeout(200)
@@ -281,6 +392,7 @@ def test_every_control_has_a_name(page):
 
 def test_a_finger_can_move_the_slider(open_page, file):
     page = open_page(file, viewport={"width": 390, "height": 800}, has_touch=True)
+    page.locator(".its-curves summary").tap()
     chart = page.locator(".its-chart").bounding_box()
     page.touchscreen.tap(chart["x"] + 0.5 * chart["width"], chart["y"] + 30)
     assert page.evaluate(f"{SCRUBBER}.state.step") in (24, 25)
@@ -318,3 +430,25 @@ def test_prompts_are_text(open_page, tmp_path, prompt):
     page.locator("summary").first.click()
     assert prompt in page.locator(".its-footer dl").text_content()
     assert page.evaluate("document.querySelectorAll('img, #scrubber script').length") == 0
+    for k, said in enumerate(again.lines(run(4).pair, export.read_recipe(path)).values()):
+        assert page.locator(".its-again code").nth(k).text_content() == said
+
+
+def test_the_lines_that_make_it_again_are_copied_or_marked(page):
+    page.locator("summary", has_text="Make it again").click()
+    said = again.lines(run(50).pair, run(50).recipe)
+    page.evaluate(
+        "Object.defineProperty(navigator, 'clipboard', {value: "
+        "{writeText: async (text) => { if (window.refuse) throw 0; window.copied = text }}})"
+    )
+    for k, name in enumerate(("python", "shell")):
+        button = page.locator(".its-copy").nth(k)
+        button.click()
+        page.wait_for_function(
+            f"document.querySelectorAll('.its-copy')[{k}].innerText === 'Copied'"
+        )
+        assert page.evaluate("window.copied") == said[name]
+    page.evaluate("window.refuse = true")
+    page.locator(".its-copy").nth(1).click()
+    page.wait_for_function("document.querySelectorAll('.its-copy')[1].innerText === 'Marked'")
+    assert page.evaluate("String(getSelection())").strip() == said["shell"]

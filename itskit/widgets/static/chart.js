@@ -108,7 +108,7 @@ export function createChart(diagnosis) {
     const value = make("output", { class: "its-value" });
     const chip = make("button", { type: "button", class: `its-chip its-chip-${one.shape.split(" ")[0]}`, "aria-pressed": "true",
       title: one.hint, style: `--series: var(--its-${one.color})`, "data-series": one.key },
-      make("span", { class: "its-swatch", "aria-hidden": "true" }), make("span", { text: one.label }), value);
+      make("span", { class: "its-swatch", "aria-hidden": "true" }), make("span", { text: one.label }), value, make("small", { text: one.hint }));
     chip.addEventListener("click", () => {
       const on = chip.getAttribute("aria-pressed") !== "true";
       chip.setAttribute("aria-pressed", String(on));

@@ -20,14 +20,14 @@ async function toBitmap(bytes, type) {
   return picture;
 }
 
-export function mount(element, data, { ask = () => {}, step: begin = data.count - 1 } = {}) {
+export function mount(element, data, { ask = () => {}, step: begin = data.count - 1, track = data.tracks[0].key } = {}) {
   const last = data.count - 1;
   const store = new Map(data.tracks.map((track) => [track.key, new Map()])); // track -> step -> frame
   const stage = createStage(data);
   const view = buildView(data, stage);
   const player = new Player({ rate: data.rate, seconds: data.seconds, onchange: () => draw() });
   const decode = createDecoder({ rate: data.rate, seconds: data.seconds, probe: data.probe && { at: data.probe.at, bytes: asBytes(data.probe.sound) } });
-  const state = { step: begin, track: data.tracks[0].key, shown: null };
+  const state = { step: begin, track, shown: null };
   const stopTheme = followTheme(view.root);
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   const wanted = new Set();
@@ -127,7 +127,7 @@ export function mount(element, data, { ask = () => {}, step: begin = data.count 
   draw();
 
   const handle = {
-    add, show, choose, select, player, state, frames: store,
+    add, show, choose, select, player, state, frames: store, key: view.key,
     remove() {
       clearTimeout(beat);
       cancelAnimationFrame(beat);
@@ -140,10 +140,14 @@ export function mount(element, data, { ask = () => {}, step: begin = data.count 
   return handle;
 }
 
-/** A page's whole start: the frames are all there; those near the first sight come first. */
+/** A page's whole start: the frames are all there; those near the first sight come first. It begins
+ *  where `data.start` says, as far as that is held, and its keys work wherever the focus is. */
 export async function mountPage(element, data) {
-  const scrubber = mount(element, data);
-  const order = [...data.frames].sort((a, b) => (a.track !== data.tracks[0].key) - (b.track !== data.tracks[0].key) || b.step - a.step);
+  const held = data.start && data.frames.some((frame) => frame.track === data.start.track);
+  const scrubber = mount(element, data, held ? data.start : {});
+  document.addEventListener("keydown", (event) => element.contains(event.target) || scrubber.key(event));
+  const { track, step } = scrubber.state;
+  const order = [...data.frames].sort((a, b) => (a.track !== track) - (b.track !== track) || Math.abs(a.step - step) - Math.abs(b.step - step));
   for (const frame of order) await scrubber.add(frame);
   scrubber.complete = true;
   return scrubber;

@@ -42,12 +42,12 @@ function createTicks(data, axis) {
     const y = axis.where(tick);
     if (tick > data.hertz[0] * 1.02 || tick < data.hertz.at(-1) || previous - y < 0.11) continue;
     previous = y;
-    hertz.append(make("span", { style: `top: ${(100 * y).toFixed(2)}%`, text: tick >= 1000 ? `${tick / 1000}k` : tick }));
+    hertz.append(make("span", { style: `top: ${(100 * y).toFixed(2)}%`, text: tick >= 1000 ? `${tick / 1000} kHz` : `${tick} Hz` }));
   }
   const seconds = make("div", { class: "its-seconds", "aria-hidden": "true" });
   const stride = data.seconds > 8 ? 2 : 1;
   for (let s = 0; s < data.seconds * 0.96; s += stride)
-    seconds.append(make("span", { style: `left: ${((100 * s) / data.seconds).toFixed(2)}%`, text: s === 0 ? "0 s" : s }));
+    seconds.append(make("span", { style: `left: ${((100 * s) / data.seconds).toFixed(2)}%`, text: `${s} s` }));
   return { hertz, seconds };
 }
 

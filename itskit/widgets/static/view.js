@@ -9,6 +9,9 @@ const ICONS = {
   ear: "M4 10h2v4H4zM8 7h2v10H8zM12 3.500h2v17h-2zM16 7h2v10h-2zM20 10h2v4h-2z",
 };
 
+const SCROLLING = ["ArrowUp", "ArrowDown", "PageUp", "PageDown"]; // what a page itself does with them
+const HOME = "https://github.com/itskit/itskit";
+
 const icon = (name) =>
   make("svg", { viewBox: "0 0 24 24", class: `its-icon its-icon-${name}`, "aria-hidden": "true", focusable: "false" }, make("path", { d: ICONS[name] }));
 
@@ -21,6 +24,7 @@ function createHeader(data) {
     if (prompt.negative) line.append(make("span", { class: "its-negative", dir: "auto", text: `not: ${prompt.negative}` }));
     header.append(line);
   });
+  header.append(make("p", { class: "its-score", text: "This picture is the score of its own sound: time runs to the right, and the higher up, the higher the pitch." }));
   return header;
 }
 
@@ -45,11 +49,31 @@ function createSteps(data) {
   const note = make("span", { class: "its-note", "aria-live": "polite" });
   const chart = data.diagnosis ? createChart(data.diagnosis) : null;
   const cursor = make("div", { class: "its-cursor", "aria-hidden": "true" });
+  const hint = make("p", { class: "its-hint", text: "Drag this slider: the picture comes out of noise, and its sound with it." });
+  const curves = chart && make("details", { class: "its-curves" },
+    make("summary", { text: "The tug-of-war of the two models, as curves" }),
+    make("div", { class: "its-plot" }, chart.element, cursor), chart.legend);
   const element = make("section", { class: "its-steps", "aria-label": "Steps" },
     make("div", { class: "its-line-up" }, where, note),
-    make("div", { class: "its-rail" }, ready, slider),
-    ...(chart ? [make("div", { class: "its-plot" }, chart.element, cursor), chart.legend] : []));
-  return { element, slider, ready, where, note, chart, cursor };
+    make("div", { class: "its-rail" }, ready, slider), hint, ...(chart ? [curves] : []));
+  return { element, slider, ready, where, note, hint, chart, cursor };
+}
+
+/** A line to copy: its text, and a button that puts it on the clipboard, or marks it where it may not. */
+function createLine(label, text) {
+  const code = make("code", { text, translate: "no" });
+  const button = make("button", { type: "button", class: "its-copy", text: "Copy", "aria-label": `Copy the line for ${label}` });
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(code);
+      button.textContent = "Marked";
+    }
+    setTimeout(() => (button.textContent = "Copy"), 2000);
+  });
+  return make("div", { class: "its-line-of" }, make("span", { text: label }), button, make("pre", { tabindex: 0 }, code));
 }
 
 /** The recipe as a list of names and values, flat enough to read. */
@@ -64,9 +88,11 @@ function createFooter(data) {
   const keys = "← → step · space play · Home End first and last · 1–" + data.tracks.length + " tracks · L repeat · Esc whole sound · drag on the picture to hear only that part";
   return make("footer", { class: "its-footer" },
     make("details", {}, make("summary", { text: "How it was made" }), list),
+    ...(data.again ? [make("details", { class: "its-again" }, make("summary", { text: "Make it again" }), createLine("Python", data.again.python), createLine("the command line", data.again.shell))] : []),
     make("details", {}, make("summary", { text: "Keys" }), make("p", { text: keys })),
     make("button", { type: "button", "data-save": "picture", text: "Save picture", title: "The picture of this step as PNG" }),
-    make("button", { type: "button", "data-save": "sound", text: "Save sound", title: "What plays now, the region if there is one, as WAV" }));
+    make("button", { type: "button", "data-save": "sound", text: "Save sound", title: "What plays now, the region if there is one, as WAV" }),
+    make("p", { class: "its-from" }, "Made with ", make("a", { href: HOME, target: "_blank", rel: "noopener", text: "itskit" }), ", images that sound"));
 }
 
 /** Hands a file to the person; its name is made of plain letters only. */
@@ -86,6 +112,9 @@ export function buildView(data, stage) {
   const last = data.count - 1;
   const percent = (step) => (last ? (100 * step) / last : 50);
 
+  let begun = null;
+  let told = false;
+  let keys = () => {};
   function bind(on) {
     const moved = () => on.show(Number(steps.slider.value));
     steps.slider.addEventListener("input", moved);
@@ -101,8 +130,13 @@ export function buildView(data, stage) {
         if (file) download(file, `${data.name}-step-${on.state.step}-${on.state.track}.${suffix}`);
       });
     bindPlot(on);
-    root.addEventListener("keydown", (event) => {
+    root.addEventListener("keydown", key);
+
+    /** A key that was pressed here or, in a page of its own, wherever nothing else needs it. */
+    function key(event) {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const outside = !root.contains(event.target);
+      if (outside && (event.target.matches("input, textarea, select, [contenteditable]") || SCROLLING.includes(event.key))) return;
       const typing = event.target.matches("input:not(.its-step)");
       const step = on.state.step;
       const actions = {
@@ -111,7 +145,7 @@ export function buildView(data, stage) {
         PageDown: () => on.show(step - 5), PageUp: () => on.show(step + 5),
         Home: () => on.show(0), End: () => on.show(last),
         Escape: on.clear, l: loop, L: loop,
-        " ": event.target.matches("button, summary") && !controls.play.matches(":focus") ? null : on.toggle,
+        " ": event.target.matches("button, summary, a") && !controls.play.matches(":focus") ? null : on.toggle,
       };
       data.tracks.forEach((track, i) => (actions[i + 1] = () => on.choose(track.key)));
       const action = typing && event.key !== " " ? null : actions[event.key];
@@ -119,7 +153,8 @@ export function buildView(data, stage) {
       event.preventDefault();
       event.stopPropagation();
       action();
-    });
+    }
+    keys = key;
   }
 
   /** The plot is a large handle of the slider: pressing or dragging on it moves the step. */
@@ -141,6 +176,7 @@ export function buildView(data, stage) {
 
   return {
     root,
+    key: (event) => keys(event),
     slider: steps.slider,
     bind,
     announce: (text) => (live.textContent = text),
@@ -161,9 +197,11 @@ export function buildView(data, stage) {
     },
     tell({ step, track }, frame) {
       if (steps.slider.value !== String(step)) steps.slider.value = step;
-      const t = data.timesteps[step];
+      const t = (data.tracks.find((one) => one.key === track).timesteps || data.timesteps)[step];
       steps.where.replaceChildren("step ", make("b", { text: String(step) }), ` of 0–${last}`, make("i", { text: ` noise level t = ${t}` }));
       steps.slider.setAttribute("aria-valuetext", `Step ${step} of 0 to ${last}, noise level ${t}`);
+      begun ??= step;
+      steps.hint.classList.toggle("its-done", (told ||= step !== begun)); // whoever has moved it knows
       const off = frame && frame.step !== step;
       steps.note.textContent = !frame ? "preparing …" : off ? `showing step ${frame.step}, the nearest prepared` : "";
       steps.slider.parentNode.style.setProperty("--at", `${percent(step)}%`);

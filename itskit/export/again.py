@@ -1,0 +1,69 @@
+"""The lines that make a result again, to be copied out of its page."""
+
+from __future__ import annotations
+
+import shlex
+
+from ..compose import DEFAULTS
+from ..modality import Pair
+from .names import stem_for
+
+# What the command line has a flag for; everything else is left to the recipe in the file.
+FLAGS = {
+    name: "--" + name.replace("_", "-")
+    for name in ("seed", "preset", *DEFAULTS)
+    if name not in ("spacing", "crop")
+} | {"num_inference_steps": "--steps"}
+LONGEST = 600  # characters: a map of weights is no line to copy
+
+
+def lines(pair: Pair, recipe: dict) -> dict[str, str]:
+    """{"python": ..., "shell": ...}: what makes the result of a recipe again.
+
+    They name the settings that are not the pair's own. Where that would be too long, or the run
+    began with a picture or a sound, they read the recipe out of the page itself. The second line is
+    quoted for POSIX shells.
+    """
+    settings = _settings(pair, recipe)
+    prompts = [recipe.get(f"{name}_prompt") for name in ("image", "sound")]
+    return {
+        "python": _python(recipe, prompts, settings),
+        "shell": _shell(recipe, prompts, settings),
+    }
+
+
+def _settings(pair: Pair, recipe: dict) -> dict:
+    """The settings of a recipe that are not the pair's own, as keyword arguments of `compose`."""
+    preset = recipe.get("preset") if recipe.get("preset") in pair.presets else None
+    usual = {**DEFAULTS, **pair.defaults, **(pair.presets[preset] if preset else {})}
+    usual["width"] = pair.image.latent_shape[2] * pair.image.vae_scale_factor
+    usual["strength"] = recipe.get("strength")  # counts with init alone, which is read elsewhere
+    changed = {k: recipe[k] for k in DEFAULTS if k in recipe and recipe[k] != usual[k]}
+    return (
+        {"seed": (recipe.get("seeds") or [0])[0]} | ({"preset": preset} if preset else {}) | changed
+    )
+
+
+def _python(recipe: dict, prompts: list, settings: dict) -> str:
+    pair = f"itskit.load_pair({recipe.get('pair', 'pocket')!r})"
+    given = [*map(repr, prompts), *(f"{name}={value!r}" for name, value in settings.items())]
+    line = f"itskit.compose({pair}, {', '.join(given)})"
+    if recipe.get("init") or len(line) > LONGEST + sum(map(len, filter(None, prompts))):
+        init = ', init="YOUR FILE"' if recipe.get("init") else ""
+        file = f"{stem_for(recipe)}.html"
+        line = f"itskit.recompose({pair}, itskit.export.read_recipe({file!r}){init})"
+    return f"import itskit\n\nresult = {line}"
+
+
+def _shell(recipe: dict, prompts: list, settings: dict) -> str:
+    is_plain = all(prompts) and all(
+        name in FLAGS and isinstance(value, (str, int, float)) for name, value in settings.items()
+    )
+    if recipe.get("init") or not is_plain:
+        init = ["--init", "YOUR FILE"] if recipe.get("init") else []
+        return shlex.join(["itskit", "again", f"{stem_for(recipe)}.html", *init])
+    flags = [f"{FLAGS[name]}={value}" for name, value in settings.items()]
+    if recipe.get("pair", "pocket") != "pocket":
+        flags.append(f"--pair={recipe['pair']}")
+    end = ["--"] if any(prompt.startswith("-") for prompt in prompts) else []
+    return shlex.join(["itskit", "compose", *flags, *end, *prompts])
