@@ -164,6 +164,8 @@ def prepare(
     for track, steps in chosen.items():
         found = latents(trajectory, track, item)
         jobs += [(track, step, found[step]) for step in coarse_to_fine(steps)]
+    if not jobs:
+        return
     threads, result = torch.get_num_threads(), trajectory.steps[-1].clean[item][None]
     pool = ThreadPoolExecutor(workers or min(4, _cpus()), initializer=_one_thread)
     try:
