@@ -129,7 +129,8 @@ class Modality:
     """What the core knows of a diffusion model (N items, C latent channels, L tokens).
 
     encode_prompt     text -> prompt_embeds (1, L, D), L the same for every text
-    predict_noise     latent (N, C, h, w), t, prompt_embeds (N, L, D) -> noise (N, C, h, w)
+    predict_noise     latent (N, C, h, w), t, prompt_embeds (N, L, D) -> noise (N, C, h, w); for a
+                      small network on the CPU, wrapped in `threads.own_thread`
     encode, decode    picture (N, 1, H, W) in [0, 1] -> latent (N, C, h, w), and back, grey or RGB
     render            picture (1 or 3, H, W) -> Picture or Sound
     alpha_bar         the noise schedule that it was trained with (1000,)

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from . import schedule
-from .guidance import Guide, blend, estimate_noise, shares
+from .guidance import Guide, blend, estimate_noises, shares
 from .modality import Modality, Pair, Picture, Sound, make_folder
 from .writing import written
 
@@ -121,10 +121,10 @@ def denoise_step(
         raise ValueError(f"at step {index} of {count}: {error}") from None
 
     alpha_bar, t = guides[0].modality.alpha_bar, int(timesteps[index])
-    noises = tuple(
-        estimate_noise(guide, latent, t) if part.any() else None
-        for guide, part in zip(guides, parts, strict=True)
-    )
+    speaks = [bool(part.any()) for part in parts]
+    speaking = [guide for guide, speaks_now in zip(guides, speaks, strict=True) if speaks_now]
+    spoken = iter(estimate_noises(speaking, latent, t))
+    noises = tuple(next(spoken) if speaks_now else None for speaks_now in speaks)
     noise = blend(noises, weights)
     clean = schedule.predict_clean(latent, noise, alpha_bar[t])
     is_last = index == count - 1

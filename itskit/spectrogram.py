@@ -18,6 +18,8 @@ from math import log, pi
 import numpy as np
 import torch
 
+from .threads import own_thread
+
 
 @dataclass(frozen=True)
 class MelSettings:
@@ -83,6 +85,7 @@ def column_seconds(frames: int, mel: MelSettings = POCKET_MEL) -> np.ndarray:
 # --- picture to sound ---------------------------------------------------------------------------
 
 
+@own_thread
 def reconstruct(
     picture, mel: MelSettings = POCKET_MEL, seed: int = 0, *, rounds: int = 32, near=None
 ) -> np.ndarray:
@@ -145,16 +148,14 @@ def _initial_phase(magnitude: torch.Tensor, mel: MelSettings, seed: int) -> torc
     upward = np.exp(0.5j * (across[:, 1:] + across[:, :-1])).astype(np.complex64)
     turn = 2 * pi * np.random.default_rng(seed).random()
     pulse = (0.5 * S * np.exp(1j * (np.cumsum(across, axis=1) + turn))).astype(np.complex64)
-    frame, phase = pulse[0], np.empty(S.shape, np.float32)
+    frame, frames = pulse[0], np.empty_like(pulse)
     for n in range(len(S)):
-        alone = pulse[n] + (frame * onward[n - 1] if n else 0)
-        neighbour = S[n] * _direction(alone)
-        frame = alone.copy()
+        frame = pulse[n] + (frame * onward[n - 1] if n else 0)
+        neighbour = S[n] * _direction(frame)
         frame[1:] += neighbour[:-1] * upward[n]
         frame[:-1] += neighbour[1:] * upward[n].conj()
-        frame = S[n] * _direction(frame)
-        phase[n] = np.angle(frame)
-    return torch.from_numpy(phase)
+        frame = frames[n] = S[n] * _direction(frame)
+    return torch.from_numpy(np.angle(frames))
 
 
 def _direction(z: np.ndarray) -> np.ndarray:

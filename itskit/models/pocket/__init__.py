@@ -4,14 +4,15 @@ Trained by `itskit.training`; `MODEL_CARD.md` beside this file says on what, and
 Canvas 128 × 512, latent 4 × 16 × 64, 5.12 s of sound at 16 kHz.
 """
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 from PIL import Image
 
-from ... import spectrogram
+from ... import spectrogram, threads
 from ...modality import Axis, Modality, Pair, Picture, Sound
 from ...schedule import stable_diffusion_alpha_bar
 from ...spectrogram import POCKET_MEL, mel_picture
@@ -42,6 +43,7 @@ DEFAULTS = {
 PRESETS = {"paper": PAPER}  # on the small networks
 
 
+@threads.own_thread
 def load(folder=FOLDER, name="pocket") -> Pair:
     """The pair in `folder` (default: the one shipped in the package), float32 on the CPU.
 
@@ -55,6 +57,7 @@ def load(folder=FOLDER, name="pocket") -> Pair:
     shifts = load_weights(folder, SOLO) if has_solo else {}  # each (24, 384)
 
     @cache
+    @threads.own_thread
     def encode_prompt(prompt: str):
         return text([prompt])  # (1, 24, 384)
 
@@ -64,11 +67,11 @@ def load(folder=FOLDER, name="pocket") -> Pair:
             name=name,
             encode_prompt=encode_prompt,
             encode_solo=(lambda prompt: encode_prompt(prompt) + shifts[name]) if shifts else None,
-            predict_noise=_noise_from_v(unet, tile),
-            encode=vae.encode,
-            decode=vae.decode,
-            render=render,
-            analyse=analyse,
+            predict_noise=threads.own_thread(_noise_from_v(_in_parts(unet), tile)),
+            encode=threads.own_thread(vae.encode),
+            decode=threads.own_thread(vae.decode),
+            render=threads.own_thread(render),
+            analyse=threads.own_thread(analyse),
             alpha_bar=stable_diffusion_alpha_bar(),
             latent_shape=LATENT_SHAPE,
             width_multiple=tile or 4,
@@ -93,6 +96,7 @@ def load_scorers(folder=FOLDER) -> dict[str, Scorer]:
 def _score_with(scorer, encode_prompt):
     """(latent (B, 4, h, w), prompt) → cosine of the latent's place and the prompt's (B,)."""
 
+    @threads.own_thread
     def score(latent, prompt):
         text = torch.nn.functional.normalize(encode_prompt(prompt)[:, 0], dim=1)  # (1, 384)
         return (scorer(latent) @ text.T)[:, 0]
@@ -120,6 +124,24 @@ def _check_with(text, vocabulary):
 def _network(net, folder, file):
     net.load_state_dict(load_weights(folder, file))
     return net.eval().requires_grad_(False)
+
+
+def _in_parts(unet):
+    """`unet` with its batch shared out over the threads that may be had here."""
+
+    def answer(x, t, text, class_labels):
+        return unet(x, t, text, class_labels=class_labels).sample
+
+    def shared(x, t, text, class_labels):
+        # Fewer than four at a time do not pay, and are rounded differently.
+        count = max(1, min(threads.budget(), len(x) // 4))
+        parts = zip(
+            *(given.tensor_split(count) for given in (x, t, text, class_labels)), strict=True
+        )
+        answers = threads.together(partial(answer, *part) for part in parts)
+        return SimpleNamespace(sample=torch.cat(answers))
+
+    return shared
 
 
 def _noise_from_v(unet, tile=None):
