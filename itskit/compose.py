@@ -152,7 +152,7 @@ def guides(
     prompts = {"image": image_prompt, "sound": sound_prompt}
     settings = _resolve(pair, tuple(prompts.values()), preset, settings)
     given = {name: prompt for name, prompt in prompts.items() if prompt is not None}
-    solo = len(given) == 1
+    solo = len(_heard(given, settings)) == 1
     return [
         _guide(getattr(pair, name), name, prompt, settings, solo) for name, prompt in given.items()
     ]
@@ -210,14 +210,24 @@ def _resolve(pair: Pair, prompts: tuple, preset: str | None, given: dict) -> dic
             schedule.lookup(DEFAULTS, name, "setting")
             if value is not None:
                 settings[name] = value
-    heard = [name for name in speaking if not _is_zero(settings[f"{name}_weight"])]
+    heard = _heard(speaking, settings)
     if len(heard) == 1 and given.get(f"{heard[0]}_start") is None:
         settings[f"{heard[0]}_start"] = 0.0  # nobody else is there to begin
     return settings
 
 
+def _heard(speaking, settings: dict) -> list[str]:
+    """Who of those that have a prompt is heard at all. One of them is alone, whether the other has
+    no prompt or no weight."""
+    return [name for name in speaking if not _is_zero(settings[f"{name}_weight"])]
+
+
 def _is_zero(weight) -> bool:
-    return np.isscalar(weight) and weight == 0
+    """Whether a weight, as given or as recorded, is 0 everywhere, always. What a function will say
+    is known only when `compose` has recorded it."""
+    if isinstance(weight, dict):
+        return all(map(_is_zero, weight["per_step"]))
+    return not callable(weight) and not (np.asarray(weight) != 0).any()
 
 
 def _guide(modality: Modality, name: str, prompt: str, settings: dict, solo: bool) -> Guide:

@@ -90,6 +90,23 @@ def test_only_a_model_without_the_other_is_told_that_it_is_alone():
         assert torch.equal(recompose(toys, made.recipe, progress=False).latent, made.latent)
 
 
+@pytest.mark.parametrize(
+    "nothing", [0, 0.0, np.zeros((8, 16)), torch.zeros(8, 16), [[0, 0]], lambda index, count: 0]
+)
+def test_a_model_beside_one_without_weight_is_alone(nothing):
+    told = gaussian("either", {"a": 3.0}).encode_prompt
+    both = gaussian_pair(1.0, 1.0)
+    image, sound = (replace(modality, encode_solo=told) for modality in (both.image, both.sound))
+    toys = replace(both, image=image, sound=sound, defaults={"image_start": 0.0})
+    for silent, prompts in (("image", (None, "a")), ("sound", ("a", None))):
+        alone = compose(toys, *prompts, **FAST)
+        made = compose(toys, "a", "a", **{f"{silent}_weight": nothing}, **FAST)
+        assert torch.equal(made.latent, alone.latent)
+        assert torch.equal(recompose(toys, made.recipe, progress=False).latent, alone.latent)
+    made = compose(toys, "a", "a", sound_weight=[[0, 1]], **FAST)  # somewhere is not nowhere
+    assert not torch.equal(made.latent, alone.latent)
+
+
 def test_negative_prompts_are_those_of_encode_prompt():
     toys = pair()
     image = Guide(toys.image, encode_prompt(toys.image, "a castle", "fog"), 5.0, weight=0.5)
