@@ -80,8 +80,8 @@ def clip_input(grey_squares: np.ndarray, size: int = 224) -> torch.Tensor:
         for square in grey_squares
     ]
     grey = torch.from_numpy(np.stack(resized).astype(np.float32) / 255)[:, None]  # (N, 1, s, s)
-    mean = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1)
-    deviation = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1)
+    mean = grey.new_tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1)
+    deviation = grey.new_tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1)
     return (grey - mean) / deviation
 
 

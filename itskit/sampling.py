@@ -73,7 +73,8 @@ def init_latent(
             raise ValueError(f"width={width}: expected a multiple of {unit} pixels; try {nearest}")
         columns = int(width) // modalities[0].vae_scale_factor
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
-    return torch.stack([torch.randn(channels, height, columns, generator=g) for g in generators])
+    shape = channels, height, columns
+    return torch.stack([torch.randn(shape, generator=g, dtype=torch.float32) for g in generators])
 
 
 def _check(guides: Sequence[Guide], latent: Tensor) -> None:

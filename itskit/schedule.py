@@ -27,7 +27,7 @@ def lookup(options: dict, name, kind: str):
 
 def stable_diffusion_alpha_bar() -> Tensor:
     """Stable Diffusion's table (1000,): "scaled linear" betas from 0.00085 to 0.012."""
-    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float32) ** 2
     return torch.cumprod(1 - betas, dim=0)
 
 
@@ -98,4 +98,4 @@ SOLVERS = {"ddim": ddim, "dpmpp_2m": dpmpp_2m}
 def final_alpha_bar(solver: str, alpha_bar: Tensor) -> Tensor:
     """Where a run ends: Stable Diffusion's DDIM on alpha_bar[0], a trace of noise that its decoder
     expects (set_alpha_to_one False); DPM-Solver++ on the clean latent itself (sigma 0)."""
-    return alpha_bar[0] if solver == "ddim" else torch.ones(())
+    return alpha_bar[0] if solver == "ddim" else torch.ones_like(alpha_bar[0])

@@ -225,8 +225,8 @@ def _reflection(n: int, mel: MelSettings) -> torch.Tensor:
 def _window(mel: MelSettings) -> torch.Tensor:
     """Periodic Hann window of win_length in the middle of (n_fft,)."""
     left = (mel.n_fft - mel.win_length) // 2
-    right = mel.n_fft - mel.win_length - left
-    return torch.nn.functional.pad(torch.hann_window(mel.win_length), (left, right))
+    window = torch.hann_window(mel.win_length, dtype=torch.float32)
+    return torch.nn.functional.pad(window, (left, mel.n_fft - mel.win_length - left))
 
 
 @lru_cache(maxsize=8)

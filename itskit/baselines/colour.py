@@ -60,7 +60,7 @@ def colourise(
             f"{modality.name!r} paints pictures of {channels} channel(s): expected a model of "
             'colours, such as itskit.load_pair("paper").image'
         )
-    noise = torch.randn(clean.shape, generator=generator)
+    noise = torch.randn(clean.shape, generator=generator, dtype=clean.dtype)
     latent = schedule.add_noise(clean, noise, alpha_bars[start])
     for index in tqdm(range(start, num_inference_steps), disable=not progress):
         here, there = alpha_bars[index : index + 2]

@@ -31,8 +31,8 @@ class FourierImage(nn.Module):
 
     def __init__(self, height: int, width: int, generator, *, features=128, hidden=256, scale=10.0):
         super().__init__()
-        waves = torch.randn(2, features, generator=generator) * scale
-        y, x = torch.arange(height) / height, torch.arange(width) / width
+        waves = torch.randn(2, features, generator=generator, dtype=torch.float32) * scale
+        y, x = (torch.arange(n, dtype=torch.float32) / n for n in (height, width))
         places = torch.cartesian_prod(y, x)  # (H * W, 2), in [0, 1)
         angles = 2 * torch.pi * places @ waves  # (H * W, features)
         self.register_buffer("features", torch.cat([angles.sin(), angles.cos()], 1))
@@ -42,6 +42,7 @@ class FourierImage(nn.Module):
             layers += [nn.Linear(n_in, n_out), nn.ReLU(), norm]
         self.body = nn.Sequential(*layers, nn.Linear(hidden, 1), nn.Sigmoid())
         self.size = height, width
+        self.float()  # whatever PyTorch's default is
         for layer in self.body:
             if isinstance(layer, nn.Linear):  # nothing is random but what the seed says
                 bound = layer.in_features**-0.5
@@ -170,7 +171,7 @@ def distillation_loss(guide: Guide, picture: Tensor, generator, t: int | None = 
     latent = modality.encode(picture)  # (B, C, h, w)
     if t is None:
         t = int(torch.randint(20, 981, (), generator=generator))
-    noise = torch.randn(latent.shape, generator=generator)
+    noise = torch.randn(latent.shape, generator=generator, dtype=latent.dtype)
     alpha_bar = modality.alpha_bar[t]
     noisy = schedule.add_noise(latent.detach(), noise, alpha_bar)
     gradient = (1 - alpha_bar) * (estimate_noise(guide, noisy, t) - noise)

@@ -122,7 +122,7 @@ def _check_with(text, vocabulary):
 
 
 def _network(net, folder, file):
-    net.load_state_dict(load_weights(folder, file))
+    net.float().load_state_dict(load_weights(folder, file))
     return net.eval().requires_grad_(False)
 
 

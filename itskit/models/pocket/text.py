@@ -30,7 +30,7 @@ class TextEncoder(nn.Module):
         from tokenizers import Tokenizer
         from transformers import BertConfig, BertModel
 
-        self.bert = BertModel(BertConfig(**BERT), add_pooling_layer=False).eval()
+        self.bert = BertModel(BertConfig(**BERT), add_pooling_layer=False).eval().float()
         self.tokenizer = Tokenizer.from_file(str(tokenizer_file))
         self.tokenizer.enable_truncation(TEXT_ROWS - 1)
         self.tokenizer.enable_padding(length=TEXT_ROWS - 1)
