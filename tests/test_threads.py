@@ -101,7 +101,7 @@ def _run(code, **environment):
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -143,7 +143,7 @@ def test_nothing_is_split_in_a_worker_and_all_as_usual_elsewhere(four):
 
 
 def test_answers_come_in_order_from_threads_at_work_together(four):
-    meet = threading.Barrier(4, timeout=30)  # passes only if four are there at once
+    meet = threading.Barrier(4, timeout=120)  # passes only if four are there at once
 
     def call(k):
         meet.wait()
@@ -205,12 +205,12 @@ def test_ctrl_c_comes_through_at_once(four):
 
     def call():
         _press_ctrl_c()
-        done.wait(30)
+        done.wait(120)
 
     begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         threads.own_thread(call)()
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 100
     done.set()
 
 
@@ -248,7 +248,7 @@ def test_a_fork_has_workers_of_its_own(four):
     child = os.fork()
     if not child:
         os._exit(0 if threads.own_thread(lambda: 7)() == 7 else 1)
-    for _ in range(300):
+    for _ in range(1200):
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             break
@@ -280,7 +280,7 @@ def _guides(modality, count=2):
 
 
 def test_networks_made_for_it_look_at_the_latent_at_the_same_time(four):
-    plain, meet = gaussian("image", {"a bell": 1.0}, 0.5), threading.Barrier(2, timeout=30)
+    plain, meet = gaussian("image", {"a bell": 1.0}, 0.5), threading.Barrier(2, timeout=120)
 
     @threads.own_thread
     def predict_noise(*given):
