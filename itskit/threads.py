@@ -71,7 +71,8 @@ _here = local()  # .share: how many threads a call in this thread may use; only 
 
 
 def _begin() -> None:
-    """Make a new thread a worker: none of its operations are split."""
+    """Make this thread a worker, in which no operation is split. It does so with its first task,
+    while whoever gave it waits, and thus sets no number of threads either."""
     with _beginning:
         usual = torch.get_num_threads()  # also keeps PyTorch from setting it later
         torch.set_num_threads(1)
@@ -86,7 +87,7 @@ def _open() -> None:
     global _pool, _beginning
     _beginning = Lock()
     # A worker may wait for others, so there have to be enough; those not needed are never started.
-    _pool = ThreadPoolExecutor(1024, "itskit", _begin)
+    _pool = ThreadPoolExecutor(1024, "itskit")
 
 
 _open()
@@ -117,7 +118,7 @@ def together(calls: Iterable[Callable[[], object]]) -> list:
     tasks = [partial(_work, part, share, _modes()) for part in parts]
     mine = 0 if _splits() else 1  # a thread that does not split works too
     try:
-        futures = [_pool.submit(copy_context().run, task) for task in tasks[mine:]]
+        futures = [_pool.submit(copy_context().run, _as_worker, task) for task in tasks[mine:]]
     except RuntimeError:  # no new threads: the interpreter is ending, or the system has no more
         return [call() for call in calls]
     try:
@@ -151,6 +152,12 @@ def _modes() -> tuple:
     """What PyTorch keeps for each thread and the caller may have switched."""
     autocast = torch.get_autocast_dtype("cpu"), torch.is_autocast_enabled("cpu")
     return torch.is_inference_mode_enabled(), torch.is_grad_enabled(), *autocast
+
+
+def _as_worker(task: Callable):
+    if getattr(_here, "share", None) is None:
+        _begin()
+    return task()
 
 
 def _work(calls, share: int, modes: tuple) -> list:
