@@ -1,24 +1,19 @@
 """The widgets in a real JupyterLab, with a real kernel, driven as a person would."""
 
-import json
-import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
-from listening import LISTEN, RATE, SCRUBBER, band_share, drag_slider, heard, pixels, samples_of
+from a_lab import TESTS, open_and_run, run_cell, running_lab, write_notebook
+from listening import RATE, SCRUBBER, band_share, drag_slider, heard, pixels, samples_of
 
 pytest.importorskip("jupyterlab")
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-TESTS = Path(__file__).parent.parent
 LESSON = TESTS.parent / "notebooks" / "04_watch_and_listen.ipynb"
 CELLS = (
     "from a_run import composing_pair, run\nfrom itskit import widgets",
@@ -32,62 +27,14 @@ CELLS = (
 LIVE = "document.querySelector('.its-live').live.player"
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """The address of a JupyterLab over an empty folder with one notebook."""
-    folder, port = tmp_path_factory.mktemp("lab"), free_port()
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "scrub.ipynb")
+    """The address of a JupyterLab over a folder with one notebook and a lesson."""
+    folder = tmp_path_factory.mktemp("lab")
+    write_notebook(folder / "scrub.ipynb", CELLS)
     shutil.copy(LESSON, folder)
-    (folder / ".config" / "labconfig").mkdir(parents=True)
-    quiet = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
-    (folder / ".config" / "labconfig" / "page_config.json").write_text(
-        json.dumps(quiet), encoding="utf-8"
-    )
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
-    command += [f"--port={port}", "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"]
-    command += ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url="]
-    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    home = {
-        f"JUPYTER_{name}_DIR": str(folder / f".{name.lower()}") for name in ("CONFIG", "RUNTIME")
-    }
-    paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
-    environment = {**os.environ, **home, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
-    with open(folder / ".log", "wb") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"{address}/api", timeout=2).close()
-                break
-            except OSError:
-                assert server.poll() is None, (folder / ".log").read_text(encoding="utf-8")
-                time.sleep(0.5)
+    with running_lab(folder) as address:
         yield address, folder
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def open_and_run(browser, address, name):
-    """A page with the notebook, its kernel started, all its cells sent to it."""
-    context = browser.new_context(viewport={"width": 1300, "height": 1000}, reduced_motion="reduce")
-    page = context.new_page()
-    page.add_init_script(LISTEN)
-    page.goto(f"{address}/lab/workspaces/{name[:2]}/tree/{name}", timeout=120000)
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=120000)
-    kernel = "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
-    page.wait_for_function(f"{kernel}?.status === 'idle'", timeout=120000)
-    page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells'), 0")
-    return page
 
 
 @pytest.fixture(scope="module")
@@ -107,24 +54,6 @@ def scrubber(page):
     ready = f"[...{SCRUBBER}.frames.get('clean').values()].filter((f) => f.samples && f.bitmap)"
     page.wait_for_function(f"{ready}.length === 24", timeout=120000)
     return page
-
-
-def run_cell(page, source):
-    """Runs code in the notebook's kernel and returns what it printed."""
-    count = page.locator(".jp-CodeCell").count()
-    page.evaluate(
-        """async (source) => {
-        const app = window.jupyterapp;
-        const panel = app.shell.currentWidget;
-        const kernel = panel.sessionContext.session.kernel;
-        const future = kernel.requestExecute({ code: source });
-        window.printed = '';
-        future.onIOPub = (m) => { if (m.header.msg_type === 'stream') window.printed += m.content.text; };
-        await future.done; }""",  # noqa: E501
-        source,
-    )
-    assert page.locator(".jp-CodeCell").count() == count
-    return page.evaluate("window.printed").strip()
 
 
 def test_the_first_steps_work_before_the_last_are_ready(page):
