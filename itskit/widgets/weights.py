@@ -18,19 +18,19 @@ def _read(*names: str) -> str:
     return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
-def warm_start(u: float) -> float:
+def warm_start(index: int, num_inference_steps: int) -> float:
     """The paper's weights: the image is silent in the first tenth of the run, then one half."""
-    return 0.0 if u < 0.1 else 0.5
+    return 0.0 if index / num_inference_steps < 0.1 else 0.5
 
 
-def constant(u: float) -> float:
+def constant(index: int, num_inference_steps: int) -> float:
     """One half for each, all the way."""
     return 0.5
 
 
-def alternate(u: float) -> float:
-    """Now the one, now the other, ten times."""
-    return float(int(20 * u) % 2)
+def alternate(index: int, num_inference_steps: int) -> float:
+    """Step about: the sound alone, then the image alone."""
+    return float(index % 2)
 
 
 PRESETS = {"warm start": warm_start, "constant": constant, "alternate": alternate}
@@ -44,7 +44,9 @@ class WeightCurve(anywidget.AnyWidget):
         itskit.compose(pair, ..., image_weight=curve, sound_weight=curve.rest)
 
     It is itself a weight: `curve(index, num_inference_steps)` in [0, 1]. `rest` is what is left
-    for the other guide. `values` are the heights at evenly spaced moments of the run.
+    for the other guide. `values` are the heights at evenly spaced moments of the run. A preset
+    that nobody has drawn on is the rule itself: "alternate" takes turns step by step, however
+    many steps there are.
     """
 
     _esm = _read("chart.js", "curve.js")
@@ -57,7 +59,7 @@ class WeightCurve(anywidget.AnyWidget):
     def __init__(self, values=None, *, count: int = 50, **options):
         """`values` in [0, 1] for evenly spaced moments, or a preset's name: "warm start"
         (default), "constant" or "alternate"."""
-        shapes = {name: [f(k / count) for k in range(count)] for name, f in PRESETS.items()}
+        shapes = {name: [f(k, count) for k in range(count)] for name, f in PRESETS.items()}
         values = "warm start" if values is None else values
         if isinstance(values, str):
             if values not in shapes:
@@ -67,7 +69,10 @@ class WeightCurve(anywidget.AnyWidget):
         super().__init__(values=values, presets=shapes, **options)
 
     def __call__(self, index: int, num_inference_steps: int) -> float:
-        """The weight at a step: that of the drawn moment at which the step begins."""
+        """The weight at a step: the preset's, or that of the drawn moment at which it begins."""
+        for name, shape in self.presets.items():
+            if self.values == shape:
+                return PRESETS[name](index, num_inference_steps)
         return self.values[index * len(self.values) // num_inference_steps]
 
     def rest(self, index: int, num_inference_steps: int) -> float:
