@@ -12,6 +12,8 @@ export function make(tag, attributes = {}, ...children) {
     if (name === "text") element.textContent = value;
     else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value);
   }
+  // JupyterLab's shortcuts take the keys of whatever has the focus, unless that says so itself.
+  if (element.matches("input, button, summary, [tabindex]")) element.setAttribute("data-lm-suppress-shortcuts", "true");
   element.append(...children);
   return element;
 }

@@ -43,7 +43,7 @@ function createControls(data) {
 
 function createSteps(data) {
   const last = data.count - 1;
-  const slider = make("input", { type: "range", min: 0, max: last, step: 1, value: last, "aria-label": "Denoising step", class: "its-range its-step", "data-lm-suppress-shortcuts": "true" });
+  const slider = make("input", { type: "range", min: 0, max: last, step: 1, value: last, "aria-label": "Denoising step", class: "its-range its-step" });
   const ready = make("div", { class: "its-ready", "aria-hidden": "true" });
   const where = make("span", { class: "its-where" });
   const note = make("span", { class: "its-note", "aria-live": "polite" });
