@@ -16,6 +16,12 @@ from torch import Tensor
 from .spectrogram import MelSettings, row_frequencies
 from .writing import written
 
+# What a plain audio element does when it begins: all other players pause (see sound.js).
+ONE_AT_A_TIME = (
+    "for (const one of document.querySelectorAll('audio')) if (one !== this) one.pause(); "
+    "new BroadcastChannel('itskit').postMessage('play')"
+)
+
 
 def make_folder(path) -> None:
     """Make the folders above a file that is to be written; a file object needs none.
@@ -102,7 +108,8 @@ class Sound:
         file = BytesIO()
         self.save(file, format="WAV")
         data = b64encode(file.getvalue()).decode()
-        return f'<audio controls src="data:audio/wav;base64,{data}"></audio>'
+        source = f"data:audio/wav;base64,{data}"
+        return f'<audio controls src="{source}" onplay="{ONE_AT_A_TIME}"></audio>'
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,26 @@ export function wav(samples, rate) {
   return new Blob([view], { type: "audio/wav" });
 }
 
-/** Plays one sound after another at one running position.
+/** This document and those around it that may be looked into: a saved page is a frame. */
+function documents(here = window) {
+  try {
+    return [here.document, ...(here.parent === here ? [] : documents(here.parent))];
+  } catch {
+    return []; // of another origin
+  }
+}
+
+/** Where players tell each other that they begin; null where a browser keeps pages apart. */
+function openChannel() {
+  try {
+    return new BroadcastChannel("itskit");
+  } catch {
+    return null;
+  }
+}
+
+/** Plays one sound after another at one running position. One player sounds at a time: when another
+ *  begins, in this page, in a frame or in another tab, or a plain audio element, this one pauses.
  *  Voices glide into each other with gains that always add up to one: the arriving voice follows
  *  1 - exp(-t/GLIDE) and every other one decays with exp(-t/GLIDE), however fast they follow. */
 export class Player {
@@ -145,6 +164,10 @@ export class Player {
     this.samples = null;
     this.cost = 0; // ms that the last clip took to cut out
     this.anchor = { at: 0, from: 0 }; // at context time `at` the position was `from` seconds
+    this.channel = openChannel();
+    this.yield = () => this.pause();
+    if (this.channel) this.channel.onmessage = this.yield;
+    document.addEventListener("play", this.yield, true);
   }
 
   get start() {
@@ -208,6 +231,8 @@ export class Player {
   /** Must be called from a user's gesture: browsers open the audio device only then. */
   async play() {
     if (this.playing) return;
+    if (this.channel) this.channel.postMessage("play");
+    for (const page of documents()) for (const one of page.querySelectorAll("audio, video")) one.pause();
     if (!this.context) {
       this.context = new (window.AudioContext || window.webkitAudioContext)();
       this.master = this.context.createGain();
@@ -272,6 +297,8 @@ export class Player {
 
   close() {
     this.pause();
+    if (this.channel) this.channel.close();
+    document.removeEventListener("play", this.yield, true);
     if (this.context) this.context.close();
   }
 }
