@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 from time import perf_counter
 
 import anywidget
-import numpy as np
 import traitlets
 
 from ..compose import DEFAULTS
@@ -15,19 +14,22 @@ from ..compose import compose as compose_function
 from ..guidance import collect_notes
 from ..modality import Pair
 from ..sampling import Step, Trajectory
+from ..spectrogram import normalise_loudness
+from .background import NO_WORDS, give_way, in_background, plainly
+from .kept import Kept, result_figure
 from .weights import _png, _read
 
 
-class Live(anywidget.AnyWidget):
+class Live(Kept, anywidget.AnyWidget):
     """Two prompts, three sliders and a seed over one loop that keeps sounding.
 
         live = Live(pair, "a palm tree", "birds chirping")
         live                                                 # press play, type, drag
         itskit.compose(pair, **live.settings())              # the same in all steps
 
-    Whatever changes, here or from Python (`live.seed = 7`), is composed at once in half of the
-    pair's steps; what is still on its way then is dropped. The new sound glides in where the old
-    one is.
+    It composes when it is first shown. From then on whatever changes, here or from Python
+    (`live.seed = 7`), is composed at once in half of the pair's steps; what is still on its way
+    then is dropped. The new sound glides in where the old one is.
 
     balance   of the blend: 0 is all sound, 1 all picture
     result    the Trajectory that is shown
@@ -62,12 +64,13 @@ class Live(anywidget.AnyWidget):
         self._pair, self._compose = pair, compose
         self._steps = max(2, usual["num_inference_steps"] // 2)
         self._changed, self._lock, self._thread = Event(), Lock(), None
+        self._is_shown = False
         self.result: Trajectory | None = None
         scales = {name: usual[name] for name in ("image_scale", "sound_scale")}
         words = {"image_prompt": image_prompt, "sound_prompt": sound_prompt}
         super().__init__(**{**scales, **words, **options})
         self.observe(self._follow, self.PLAYED)
-        self._follow()
+        self.on_msg(self._answer)
 
     def settings(self) -> dict:
         """What the controls say, as keyword arguments of `compose`."""
@@ -80,13 +83,16 @@ class Live(anywidget.AnyWidget):
     def play(self) -> Trajectory | None:
         """Compose what the controls say, here and now; None if it failed or something changed
         meanwhile."""
-        begin = perf_counter()
+        begin, settings = perf_counter(), self.settings()
+        if settings["image_prompt"] is settings["sound_prompt"] is None:
+            self.status = NO_WORDS
+            return None
         self.status = "composing"
         try:
             with collect_notes() as notes:
                 result = self._compose(
                     self._pair,
-                    **self.settings(),
+                    **settings,
                     num_inference_steps=self._steps,
                     callback=self._outdated,
                     progress=False,
@@ -96,36 +102,58 @@ class Live(anywidget.AnyWidget):
             self._show(result)
             self.notes = "\n".join(notes)
         except Exception as error:  # an error in a thread would otherwise vanish
-            self.status = f"{type(error).__name__}: {error}"
+            self.status = plainly(error)
             return None
         self.status = f"{len(result)} steps in {perf_counter() - begin:.1f} s"
         return result
 
     def _show(self, result: Trajectory) -> None:
         sound = result.sound()
-        samples = (np.clip(sound.samples, -1, 1) * 32767).astype("<i2").tobytes()
+        heard = normalise_loudness(sound.samples, sound.rate)  # quiet pairs and loud ones alike
+        samples = (heard * 32767).round().astype("<i2").tobytes()
         self.result = result
         with self.hold_sync():  # seen and heard together
             self.rate, self.samples = sound.rate, samples
             self.picture = _png(result.picture().image)
 
     def _outdated(self, step: Step) -> None:
+        give_way()
         if self._changed.is_set():
             raise KeyboardInterrupt  # which compose takes for "enough"
 
+    def _ipython_display_(self, **_) -> None:
+        first, self._is_shown = not self._is_shown, True
+        self._show_widget()
+        if first:
+            self._follow()
+            if (thread := self._thread) is not None:
+                thread.join()  # the notebook keeps what comes of it, below
+        self._show_kept()
+
+    def _kept_html(self) -> str:
+        return "Nothing was composed." if self.result is None else result_figure(self.result)
+
+    def _answer(self, _, content: dict, buffers) -> None:
+        """The browser shows it; inside another widget that is the first that is heard of it."""
+        if content.get("type") == "shown" and not self._is_shown:
+            self._is_shown = True
+            self._follow()
+
     def _follow(self, _=None) -> None:
         """Something changed: play it, after what is being played now has given way."""
+        if not self._is_shown:
+            return
         with self._lock:
             self._changed.set()
             if self._thread is None:
-                self._thread = Thread(target=self._keep_up, daemon=True)
-                self._thread.start()
+                self._thread = in_background(self._keep_up)
 
     def _keep_up(self) -> None:
         while True:
             with self._lock:
                 if not self._changed.is_set():
                     self._thread = None
-                    return
+                    break
                 self._changed.clear()
             self.play()
+        self._keep()

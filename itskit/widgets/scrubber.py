@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from threading import Lock, Thread
+from threading import Lock
 
 import anywidget
 import traitlets
 
 from ..export import pages, scrub
 from ..sampling import Trajectory
+from . import kept as keep
+from .background import give_way, in_background
 
 
-class Scrubber(anywidget.AnyWidget):
+class Scrubber(keep.Kept, anywidget.AnyWidget):
     """See and hear every step of a Trajectory under one slider.
 
         Scrubber(result)
@@ -28,7 +30,6 @@ class Scrubber(anywidget.AnyWidget):
 
     _esm = scrub.module()
     _css = scrub.style()
-    _ipython_display_ = None  # ipywidgets 7 would show the widget alone, without the saved page
 
     facts = traitlets.Dict().tag(sync=True)
     first = traitlets.List().tag(sync=True)
@@ -74,9 +75,11 @@ class Scrubber(anywidget.AnyWidget):
         """Make those frames that are missing, and `tell` of every one as soon as it is there."""
         with self._turns[track]:
             missing = [step for step in steps if (track, step) not in self._frames]
-            for frame in self._make(track, missing):
-                self._frames[track, frame.step] = frame
-                tell(frame)
+            missing = scrub.coarse_to_fine(missing)
+            for k in range(0, len(missing), 4):  # the end of the program waits for what is begun
+                for frame in self._make(track, missing[k : k + 4]):
+                    self._frames[track, frame.step] = frame
+                    tell(frame)
 
     def _answer(self, _, content: dict, buffers) -> None:
         """The browser asks for a track: send what is there, then the rest as it gets ready."""
@@ -87,19 +90,21 @@ class Scrubber(anywidget.AnyWidget):
         for (name, step), frame in list(self._frames.items()):
             if name == track and step not in sent:
                 self._send_frame(frame)
-        arguments = (track, self._has[track], self._send_frame)
-        Thread(target=self._prepare, args=arguments, daemon=True).start()
+        in_background(self._prepare, track, self._has[track], self._send_frame)
 
     def _send_frame(self, frame: scrub.Frame) -> None:
+        give_way()
         if self.comm is not None:  # closed meanwhile: nobody is there to see it
             message = {"type": "frame", "track": frame.track, "step": frame.step}
             self.send(message, [frame.picture, frame.sound])
 
-    def _repr_mimebundle_(self, **kwargs):
-        found = super()._repr_mimebundle_(**kwargs)
-        if found is None:
-            return None
-        data, metadata = found if isinstance(found, tuple) else (found, {})
+    def _kept_html(self) -> str:
+        """The page of the kept steps in a frame; where no frame is let in, its last step alone."""
         kept = [scrub.Frame(**message) for message in self.first]
-        html = pages.iframe(pages.page_html(self.facts, kept, embedded=True))
-        return {**data, "text/html": html}, metadata
+        page = pages.iframe(pages.page_html(self.facts, kept, embedded=True))
+        last = max(kept, key=lambda frame: frame.step)
+        words = " + ".join(prompt["text"] for prompt in self.facts["prompts"])
+        plain = f"its-plain-{self.model_id}"
+        alone = keep.figure(last.picture, words, last.sound)
+        style = f"<style>.{plain} {{ display: none }}</style>"
+        return f'{style}<div class="{plain}">{alone}</div>{page}'

@@ -9,9 +9,13 @@ import numpy as np
 import traitlets
 from PIL import Image
 
+from ..export import encode
 from ..export.scrub import STATIC
 from ..guidance import weight_map
 from ..modality import Picture
+from .kept import Kept, figure
+
+AMBER, TEAL = (239, 174, 90), (103, 195, 214)  # as in map.js
 
 
 def _read(*names: str) -> str:
@@ -36,7 +40,7 @@ def alternate(index: int, num_inference_steps: int) -> float:
 PRESETS = {"warm start": warm_start, "constant": constant, "alternate": alternate}
 
 
-class WeightCurve(anywidget.AnyWidget):
+class WeightCurve(Kept, anywidget.AnyWidget):
     """Draw the image's weight over the run, left to right, with the mouse, a finger or the keys.
 
         curve = WeightCurve()
@@ -67,6 +71,7 @@ class WeightCurve(anywidget.AnyWidget):
             values = shapes[values]
         values = [float(value) for value in values]
         super().__init__(values=values, presets=shapes, **options)
+        self.observe(self._keep, "values")
 
     def __call__(self, index: int, num_inference_steps: int) -> float:
         """The weight at a step: the preset's, or that of the drawn moment at which it begins."""
@@ -79,8 +84,16 @@ class WeightCurve(anywidget.AnyWidget):
         """What the curve leaves over: 1 - weight."""
         return 1.0 - self(index, num_inference_steps)
 
+    def _kept_html(self) -> str:
+        points = " ".join(f"{k},{100 - 100 * v:.0f}" for k, v in enumerate(self.values))
+        size = f'viewBox="0 0 {max(1, len(self.values) - 1)} 100" preserveAspectRatio="none"'
+        line = 'fill="none" stroke="#b96a12" stroke-width="2" vector-effect="non-scaling-stroke"'
+        svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="720" height="130" {size}>'
+        svg += f'<polyline points="{points}" {line}/></svg>'
+        return figure(svg.encode(), f"{self.label} over the run, 0 to 1", kind="image/svg+xml")
 
-class WeightMap(anywidget.AnyWidget):
+
+class WeightMap(Kept, anywidget.AnyWidget):
     """Paint where the picture should win: a map over the canvas, 0 (sound) to 1 (image).
 
         map = WeightMap(result.picture())                    # or WeightMap() for an empty canvas
@@ -106,6 +119,7 @@ class WeightMap(anywidget.AnyWidget):
         image = picture.image if isinstance(picture, Picture) else picture
         ground = _png(image) if isinstance(image, Image.Image) else b""
         super().__init__(pixels=pixels, size=[rows, columns], ground=ground, **options)
+        self.observe(self._keep, ["pixels", "ground"])
 
     @property
     def map(self) -> np.ndarray:
@@ -116,6 +130,20 @@ class WeightMap(anywidget.AnyWidget):
     def rest(self) -> np.ndarray:
         """The sound's weight, 1 - map."""
         return np.float32(1) - self.map
+
+    def _kept_html(self) -> str:
+        """The paint over the picture, as map.js draws it."""
+        lean = 2 * self.map - 1  # (rows, columns), -1 sound, 1 picture
+        tones = np.where(lean[..., None] > 0, AMBER, TEAL)  # (rows, columns, 3)
+        alpha = np.abs(lean)[..., None] * 0.5 * 255
+        paint = Image.fromarray(np.concatenate([tones, alpha], 2).astype(np.uint8), "RGBA")
+        ground = Image.new("RGBA", (512, 128), "black")
+        if self.ground:
+            with Image.open(BytesIO(self.ground)) as picture:
+                ground = picture.convert("RGBA")
+        ground.alpha_composite(paint.resize(ground.size))
+        words = "image weight over the canvas: amber where the picture wins, teal where the sound"
+        return figure(encode.picture_bytes(ground.convert("RGB")), words)
 
 
 def _png(image: Image.Image) -> bytes:

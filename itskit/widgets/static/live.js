@@ -90,6 +90,7 @@ function liveRender({ model, el }) {
   root.live = { player };
   el.replaceChildren(root);
   draw();
+  model.send({ type: "shown" });
   return () => {
     cancelAnimationFrame(beat);
     cleanup.forEach((one) => one());

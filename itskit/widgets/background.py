@@ -1,0 +1,40 @@
+"""Work beside the notebook: in threads that end with the program, and errors in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Thread, main_thread
+
+NO_WORDS = "Write what to see, what to hear, or both."
+
+
+def in_background(work: Callable, *arguments) -> Thread:
+    """Run `work` in a thread of its own.
+
+    The interpreter waits for it: a thread that is dropped inside a network ("daemon") takes the
+    whole process down with it. So `work` must call `give_way` every now and then.
+    """
+
+    def run():
+        try:
+            work(*arguments)
+        except RuntimeError as error:  # threads and pools refuse to start then, in these words
+            if "interpreter shutdown" not in str(error):
+                raise
+
+    thread = Thread(target=run)
+    thread.start()
+    return thread
+
+
+def give_way() -> None:
+    """End this thread if the program is at its end."""
+    if not main_thread().is_alive():
+        raise SystemExit
+
+
+def plainly(error: Exception) -> str:
+    """An error in words for a person: itskit's own as they are, others with their kind."""
+    if isinstance(error, (ValueError, FloatingPointError)) and str(error):
+        return str(error)
+    return f"That did not work: {str(error) or 'no reason was given'} ({type(error).__name__})"
