@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from threading import Event, Thread
+from threading import Event
 
 import ipywidgets as w
+import numpy as np
 
 from ..compose import DEFAULTS
 from ..compose import compose as compose_function
-from ..guidance import collect_notes
+from ..guidance import collect_notes, weight_map
 from ..modality import Pair, Picture
 from ..sampling import Step, Trajectory, decode
+from .background import NO_WORDS, give_way, in_background, plainly
+from .kept import Kept, result_figure, words
 from .scrubber import Scrubber
 from .weights import WeightCurve, WeightMap
 
-WIDE, NARROW = {"description_width": "110px"}, {"description_width": "40px"}
+WIDE, NARROW = {"description_width": "110px"}, {"description_width": "48px"}
 
 
-class Composer(w.VBox):
+class Composer(Kept, w.VBox):
     """Two prompts, their settings, and a button. Results stay in `history`.
 
         composer = Composer(pair)
-        composer                       # type, press Compose, watch, listen
+        composer                       # type, press Enter or Compose, watch, listen
         composer.result                # the Trajectory that is shown
+
+    What was touched last, the number, the curve or the map, is the weight; a button shows which.
 
     compose   a function like `itskit.compose`: (pair, image_prompt, sound_prompt, **settings)
     show      a function from a Trajectory to the widget that shows it
@@ -42,6 +47,7 @@ class Composer(w.VBox):
         self._pair, self._compose, self._show = pair, compose, show
         self._stop, self._thread = Event(), None
         self.history: list[Trajectory] = []
+        self._drawn: dict[int, dict] = {}  # by a result's id: its drawings, and which counted
         self.result: Trajectory | None = None
         self.controls = _controls(DEFAULTS | pair.defaults, image_prompt, sound_prompt)
         self.curve, self.map = WeightCurve(), WeightMap()
@@ -49,21 +55,38 @@ class Composer(w.VBox):
         self.stopper = w.Button(description="Stop", icon="stop", disabled=True)
         self.button.on_click(lambda _: self.start())
         self.stopper.on_click(lambda _: self.stop())
-        self.progress = w.IntProgress(layout=w.Layout(width="240px", visibility="hidden"))
+        self.progress = w.IntProgress(layout=w.Layout(width="240px", display="none"))
         self.status, self.notes = w.HTML(), w.HTML()
         self.preview = w.Image(format="png", layout=w.Layout(display="none", width="100%"))
         self.stage, self.past = w.VBox(), w.HBox(layout=w.Layout(flex_flow="row wrap"))
+        self._listen()
         super().__init__([self._top(), self._settings(), self.preview, self.stage, self.past])
+
+    def _listen(self) -> None:
+        """Enter composes; whichever weight is touched is the one that counts."""
+        for control in self.controls.values():
+            if isinstance(control, w.Text):
+                control.on_msg(lambda _, content, __: self._entered(content))
+        touched = [("number", self.controls["image_weight"], "value")]
+        touched += [("curve", self.curve, "values"), ("map", self.map, "pixels")]
+        for choice, widget, name in touched:
+            widget.observe(lambda _, choice=choice: self._weigh_by(choice), name)
+
+    def _entered(self, content: dict) -> None:
+        if content.get("event") == "submit":
+            self.start()
+
+    def _weigh_by(self, choice: str) -> None:
+        self.controls["weight"].value = choice
 
     def _top(self) -> w.Widget:
         run = w.HBox([self.button, self.stopper, self.progress, self.status])
-        return w.VBox(
-            [self.controls["image_prompt"], self.controls["sound_prompt"], run, self.notes]
-        )
+        names = ("image_prompt", "sound_prompt", "weight")
+        return w.VBox([*(self.controls[name] for name in names), run, self.notes])
 
     def _settings(self) -> w.Widget:
         names = ("num_inference_steps", "seed", "image_scale", "sound_scale", "image_start")
-        names += ("weight", "image_weight", "image_negative", "sound_negative")
+        names += ("image_weight", "image_negative", "sound_negative")
         controls = w.VBox([self.controls[name] for name in names])
         settings = w.Accordion([controls, self.curve, self.map], selected_index=None)
         for k, title in enumerate(("Settings", "Weight over the run", "Weight over the canvas")):
@@ -76,22 +99,25 @@ class Composer(w.VBox):
         for name in ("image", "sound"):
             values[f"{name}_prompt"] = values[f"{name}_prompt"].strip() or None
             values[f"{name}_negative"] = values[f"{name}_negative"].strip()
-        if values["sound_prompt"] is None:
-            del values["image_start"]  # nobody else is there to begin
         choice, number = values.pop("weight"), values.pop("image_weight")
         image, sound = {
             "number": (number, 1 - number),
             "curve": (self.curve, self.curve.rest),
             "map": (self.map.map, self.map.rest),
         }[choice]
+        if None in (values["image_prompt"], values["sound_prompt"]):
+            image = sound = 1.0  # whoever is alone has all the say
+        if values["sound_prompt"] is None:
+            del values["image_start"]  # nobody else is there to begin
+        elif choice == "curve" or not np.any(sound):
+            values["image_start"] = 0.0  # the curve says when the image joins; nobody else would
         return values | {"image_weight": image, "sound_weight": sound}
 
     def start(self) -> None:
         """Begin a run in the background, so that Stop can be heard; one at a time."""
         if self._thread is None or not self._thread.is_alive():
             self._stop.clear()
-            self._thread = Thread(target=self.run, daemon=True)
-            self._thread.start()
+            self._thread = in_background(self.run)
 
     def stop(self) -> None:
         """End the run after its present step; what was reached is kept and shown."""
@@ -99,61 +125,124 @@ class Composer(w.VBox):
 
     def run(self) -> Trajectory | None:
         """Compose what the controls say, here and now; None if it failed (the status says why)."""
-        settings = self.settings()
+        settings, drawn = self.settings(), self._drawing()
+        if settings["image_prompt"] is settings["sound_prompt"] is None:
+            return self._say(NO_WORDS, failed=True)
         self._busy(True, settings["num_inference_steps"])
         try:
             with collect_notes() as notes:
                 result = self._compose(self._pair, **settings, callback=self._tell, progress=False)
-        except Exception as error:  # an error in a thread would otherwise vanish
-            self._say(f"{type(error).__name__}: {error}", failed=True)
-            return None
-        else:
             self.history.append(result)
-            self._remember(result)
+            self._drawn[id(result)] = drawn
             self.recall(result)
             self.notes.value = "<br>".join(f'<span role="note">{escape(n)}</span>' for n in notes)
             return result
+        except Exception as error:  # an error in a thread would otherwise vanish
+            self._say(plainly(error), failed=True)
+            return None
         finally:
             self._busy(False)
 
     def recall(self, trajectory: Trajectory) -> None:
-        """Show a result, and put its prompts and settings back into the controls."""
-        self.result, self.notes.value = trajectory, ""
+        """Show a result, and put its prompts, settings and weights back into the controls."""
+        self.notes.value = ""
         recipe = trajectory.recipe
+        shown = self._show(trajectory)
+        self.result = trajectory
         for name, control in self.controls.items():
             value = recipe["seeds"][0] if name == "seed" and "seeds" in recipe else recipe.get(name)
             if isinstance(control, w.Text):
                 control.value = value or ""
             elif isinstance(value, (int, float)):
                 control.value = value
-        self.stage.children = (self._show(trajectory),)
+        self._draw(self._drawing_of(trajectory))
+        self.map.ground = trajectory.picture()._repr_png_()
+        self.stage.children = (shown,)
+        self.past.children = [self._button(k) for k in range(len(self.history))]
         short = "stopped" in recipe
         self._say(f"stopped after {len(trajectory)} steps" if short else "done")
+        self._keep()
+
+    def _drawing(self) -> dict:
+        """The number, the curve and the map, and which of them counts."""
+        return {
+            "weight": self.controls["weight"].value,
+            "image_weight": self.controls["image_weight"].value,
+            "values": self.curve.values,
+            "pixels": self.map.pixels,
+        }
+
+    def _drawing_of(self, trajectory: Trajectory) -> dict:
+        """What was drawn for a result; of one from elsewhere, what its recipe says."""
+        if id(trajectory) in self._drawn:
+            return self._drawn[id(trajectory)]
+        weight = trajectory.recipe.get("image_weight")
+        if isinstance(weight, (int, float)):
+            return {"weight": "number", "image_weight": weight}
+        if isinstance(weight, list):
+            values = weight_map(weight, self.map.size).clamp(0, 1).numpy()
+            pixels = (values * 255).round().astype(np.uint8).tobytes()
+            return {"weight": "map", "pixels": pixels}
+        values = (weight or {}).get("per_step", [])
+        if values and all(isinstance(value, (int, float)) for value in values):
+            return {"weight": "curve", "values": [min(1.0, value) for value in values]}
+        return {}
+
+    def _draw(self, drawing: dict) -> None:
+        self.curve.values = drawing.get("values", self.curve.values)
+        self.map.pixels = drawing.get("pixels", self.map.pixels)
+        for name in ("image_weight", "weight"):  # which one counts comes last: each touch says so
+            self.controls[name].value = drawing.get(name, self.controls[name].value)
 
     def _tell(self, step: Step) -> None:
+        give_way()
         self.progress.value += 1
-        self._say(f"step {self.progress.value - 1}")
+        self._say(f"step {self.progress.value} of {self.progress.max}")
         self.preview.value = _preview(self._pair, step)
         self.preview.layout.display = ""
         if self._stop.is_set():
             raise KeyboardInterrupt  # which compose takes for "enough": it keeps the steps so far
 
-    def _remember(self, result: Trajectory) -> None:
-        words = [result.recipe.get(f"{name}_prompt") or "" for name in ("image", "sound")]
-        label = " + ".join(word for word in words if word)
-        label = label if len(label) < 48 else label[:47] + "…"
-        seed = (result.recipe.get("seeds") or [0])[0]
-        button = w.Button(description=f"{len(self.history)}. {label}, seed {seed}")
-        button.layout.width = "auto"
+    def _button(self, k: int) -> w.Button:
+        """The button that brings result `k` back: its seed, its words and what is new in it."""
+        result, said = self.history[k], words(self.history[k])
+        parts = [f"{k + 1}", f"seed {(result.recipe.get('seeds') or [0])[0]}"]
+        parts.append(said if len(said) < 40 else said[:39] + "…")
+        parts += self._changes(k)[:2]
+        button = w.Button(description=" · ".join(parts), tooltip=said)
+        button.layout = w.Layout(width="auto", max_width="100%")
+        button.button_style = "info" if result is self.result else ""
         button.on_click(lambda _: self.recall(result))
-        self.past.children = (*self.past.children, button)
+        return button
+
+    def _changes(self, k: int) -> list[str]:
+        """The settings in which result `k` differs from the one before it."""
+        if k == 0:
+            return []
+        before, now = (
+            self.history[i].recipe | self._drawing_of(self.history[i]) for i in (k - 1, k)
+        )
+        ours = ("image_prompt", "sound_prompt", "seed")  # the label has these anyhow
+        names = ["weight", *(name for name in self.controls if name not in ("weight", *ours))]
+        told = [
+            f"{self.controls[name].description} {now[name]}"
+            for name in names
+            if name in now and now[name] != before.get(name)
+        ]
+        drawn = {"curve": "values", "map": "pixels"}.get(now.get("weight"))
+        same = now.get("weight") == before.get("weight")
+        if drawn and same and now[drawn] != before[drawn]:
+            told.insert(0, f"another {now['weight']}")
+        return told
+
+    def _kept_html(self) -> str:
+        return "Nothing was composed." if self.result is None else result_figure(self.result)
 
     def _busy(self, on: bool, count: int = 1) -> None:
         self.button.disabled, self.stopper.disabled = on, not on
-        self.progress.layout.visibility = "visible" if on else "hidden"
+        self.progress.layout.display = "" if on else "none"
         if on:
             self.progress.max, self.progress.value, self.notes.value = count, 0, ""
-            self.stage.children = ()
             self._say("reading the prompts")
         else:
             self.preview.layout.display = "none"
@@ -182,7 +271,11 @@ def _controls(defaults: dict, image_prompt: str, sound_prompt: str) -> dict[str,
         "image_scale": number("image guidance", defaults["image_scale"], 1, 20, 0.5),
         "sound_scale": number("sound guidance", defaults["sound_scale"], 1, 20, 0.5),
         "image_start": number("warm start", defaults["image_start"], 0, 0.9, 0.05),
-        "weight": w.ToggleButtons(options=["number", "curve", "map"], description="weight", **wide),
+        "weight": w.ToggleButtons(
+            options=["number", "curve", "map"],
+            description="weight",
+            style=NARROW | {"button_width": "90px"},
+        ),
         "image_weight": number("image weight", weight, 0, 1, 0.05),
         "image_negative": w.Text(defaults["image_negative"], description="do not see", **wide),
         "sound_negative": w.Text(defaults["sound_negative"], description="do not hear", **wide),
