@@ -1,21 +1,34 @@
 """Widgets without a browser: what they hold, send and call."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import time
+from base64 import b64decode
+from dataclasses import replace
 from html import unescape
 from io import BytesIO
+from pathlib import Path
+from unittest import mock
 
 import ipywidgets
+import jupyter_client
+import nbclient
+import nbformat
 import numpy as np
 import pytest
+import soundfile
 import torch
 from a_run import NASTY, castle, composing_pair, fake_pair, run
 from PIL import Image
 
 import itskit
 from itskit import widgets
+from itskit.modality import Sound
 from itskit.sampling import Trajectory
+from itskit.spectrogram import integrated_loudness
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -38,9 +51,7 @@ def wait_for(condition, seconds=20):
 def test_scrubber_appears_with_a_few_steps_and_keeps_them_in_the_notebook(trajectory):
     scrubber = widgets.Scrubber(trajectory, kept=4)
     assert sorted(frame["step"] for frame in scrubber.first) == [0, 4, 7, 11]
-    data, _ = scrubber._repr_mimebundle_()
-    assert VIEW in data
-    page = unescape(re.search(r'srcdoc="([^"]*)"', data["text/html"])[1])
+    page = unescape(re.search(r'srcdoc="([^"]*)"', scrubber._kept_html())[1])
     held = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
     assert sorted(frame["step"] for frame in held["frames"]) == [0, 4, 7, 11]
 
@@ -72,12 +83,80 @@ def test_scrubber_page_holds_all_steps(trajectory):
     assert page._repr_html_().startswith("<iframe srcdoc=")
 
 
-def test_widgets_7_shows_the_saved_page_too(trajectory):
-    from IPython.utils.dir2 import get_real_method
+# ---- what stays of them in a saved notebook ------------------------------------------------------
 
-    scrubber = widgets.Scrubber(trajectory, kept=1)
-    assert get_real_method(scrubber, "_ipython_display_") is None
-    assert get_real_method(scrubber, "_repr_mimebundle_") is not None
+
+def show_in_cells(*sources):
+    """The outputs of code cells, run in a kernel of their own, as a saved notebook has them."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    with mock.patch.dict(os.environ, PYTHONPATH=paths):
+        nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+    return nbformat.from_dict(notebook)
+
+
+def sound_in(html):
+    """The first sound in some HTML: its samples and its rate."""
+    data = re.search(r'<audio controls src="data:audio/[a-z]+;base64,([^"]*)"', html)[1]
+    return soundfile.read(BytesIO(b64decode(data)))
+
+
+def picture_in(html):
+    """The first picture in some HTML, as an array of greys (H, W)."""
+    data = re.search(r'<img src="data:image/webp;base64,([^"]*)"', html)[1]
+    with Image.open(BytesIO(b64decode(data))) as image:
+        return np.asarray(image.convert("L"), float)
+
+
+@pytest.fixture(scope="module")
+def saved():
+    """A notebook with every widget, and what happened to them later."""
+    return show_in_cells(
+        "from a_run import composing_pair, run\nfrom itskit import widgets\nimport numpy as np",
+        "scrubber = widgets.Scrubber(run(12), kept=3)\nscrubber",
+        "composer = widgets.Composer(composing_pair())\n"
+        "composer.controls['num_inference_steps'].value = 4\ncomposer",
+        "live = widgets.Live(composing_pair(), 'a <b> castle', 'bells')\nlive",
+        "curve = widgets.WeightCurve()\ncurve",
+        "paint = widgets.WeightMap(run(6).picture(), start=0)\npaint",
+        "composer.run()\ncurve.values = [0.0, 1.0]\npaint.pixels = bytes([255] * 32 * 128)",
+    )
+
+
+@pytest.mark.parametrize("cell", range(1, 6))
+def test_a_saved_widget_is_a_view_and_then_html_that_needs_no_kernel(saved, cell):
+    view, kept = saved.cells[cell].outputs
+    assert VIEW in view.data
+    assert "text/html" not in view.data
+    assert view.data["text/plain"] == ""  # nothing, where widgets are unknown
+    assert VIEW not in kept.data
+    assert len(kept.data["text/html"]) < (600e3 if cell == 1 else 150e3)
+    assert view.data[VIEW]["model_id"] in kept.data["text/html"]  # so that the view can hide it
+
+
+def test_widget_state_is_absent_or_whole(saved):
+    """GitHub shows nothing at all of a notebook whose metadata.widgets lacks "state"."""
+    assert all("state" in kind for kind in saved.metadata.get("widgets", {}).values())
+
+
+@pytest.mark.parametrize("cell", [1, 2, 3])
+def test_what_stays_is_seen_and_heard(saved, cell):
+    html = saved.cells[cell].outputs[1].data["text/html"]
+    truth = fake_pair().image.render(castle()[0]).image.resize((64, 16)).resize((512, 128))
+    assert np.corrcoef(picture_in(html).ravel(), np.asarray(truth, float).ravel())[0, 1] > 0.9
+    samples, rate = sound_in(html)
+    assert len(samples) / rate == pytest.approx(5.12, abs=0.2)
+    assert integrated_loudness(samples, rate) == pytest.approx(-20, abs=1.5)
+    assert "<b>" not in html
+
+
+def test_what_stays_of_a_curve_and_a_map_is_how_they_ended(saved):
+    curve, paint = (saved.cells[cell].outputs[1].data["text/html"] for cell in (4, 5))
+    svg = b64decode(re.search(r"data:image/svg\+xml;base64,([^\"]*)", curve)[1]).decode()
+    assert 'points="0,100 1,0"' in svg
+    plain = np.asarray(run(6).picture().image, float)
+    assert picture_in(paint).mean() > plain.mean() + 30  # amber all over it
 
 
 # ---- weights -------------------------------------------------------------------------------------
@@ -93,11 +172,36 @@ def test_the_warm_start_is_the_papers(count):
 
 def test_curve_takes_values_and_refuses_others():
     assert [widgets.WeightCurve([0, 0.5, 1])(i, 6) for i in range(6)] == [0, 0, 0.5, 0.5, 1, 1]
-    assert len(set(widgets.WeightCurve("alternate").values)) == 2
     with pytest.raises(ValueError, match="'warm start', 'constant', 'alternate'"):
         widgets.WeightCurve("cold start")
     with pytest.raises(Exception, match="values"):
         widgets.WeightCurve([2.0])
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 5, 7, 8, 10, 20, 30, 50, 100])
+def test_alternate_takes_turns_at_every_step(count):
+    curve = widgets.WeightCurve("alternate")
+    assert [curve(i, count) for i in range(count)] == [float(i % 2) for i in range(count)]
+    assert [curve.rest(i, count) for i in range(count)] == [1.0 - i % 2 for i in range(count)]
+
+
+@pytest.mark.parametrize("count", [4, 8, 10, 20, 30])
+def test_alternating_models_speak_in_turn(count):
+    curve = widgets.WeightCurve()
+    curve.values = curve.presets["alternate"]  # what its button does
+    pair = replace(composing_pair(), defaults={"image_start": 0.0})
+    weights = {"image_weight": curve, "sound_weight": curve.rest}
+    got = itskit.compose(pair, "a", "b", num_inference_steps=count, progress=False, **weights)
+    turns = [(1.0, 0.0) if i % 2 else (0.0, 1.0) for i in range(count)]
+    assert [step.weights for step in got.steps] == turns
+    silent = [tuple(noise is None for noise in step.noises) for step in got.steps]
+    assert silent == [(not i % 2, bool(i % 2)) for i in range(count)]
+
+
+def test_a_preset_that_was_drawn_on_is_a_drawing():
+    curve = widgets.WeightCurve("alternate")
+    curve.values = [0.3, *curve.values[1:]]
+    assert curve(0, 4) == 0.3
 
 
 def test_map_is_what_was_painted():
@@ -229,6 +333,122 @@ def test_history_brings_a_result_and_its_settings_back():
     assert mine.controls["image_prompt"].value == "a palm tree"
 
 
+def weights_of(mine):
+    return mine.controls["weight"].value, mine.curve.values, bytes(mine.map.pixels)
+
+
+def test_what_is_touched_last_is_the_weight():
+    mine = composer([])
+    for touch, choice in (
+        (lambda: setattr(mine.curve, "values", [0.1, 0.9]), "curve"),
+        (lambda: setattr(mine.map, "pixels", bytes(32 * 128)), "map"),
+        (lambda: setattr(mine.controls["image_weight"], "value", 0.2), "number"),
+    ):
+        touch()
+        assert mine.controls["weight"].value == choice
+
+
+def test_history_brings_mode_curve_and_map_back():
+    mine, seen = composer([]), []
+    for touch in (
+        lambda: None,
+        lambda: setattr(mine.curve, "values", [0.1, 0.9]),
+        lambda: setattr(mine.map, "pixels", bytes(range(256)) * 16),
+        lambda: setattr(mine.controls["image_weight"], "value", 0.2),
+    ):
+        touch()
+        mine.run()
+        seen.append(weights_of(mine))
+    assert [mode for mode, *_ in seen] == ["number", "curve", "map", "number"]
+    for k in (1, 3, 0, 2):
+        mine.past.children[k].click()
+        assert weights_of(mine) == seen[k]
+        assert [button.button_style == "info" for button in mine.past.children] == [
+            k == other for other in range(4)
+        ]
+
+
+@pytest.mark.parametrize("choice", ["number", "curve", "map"])
+def test_recall_of_a_result_from_elsewhere_reads_its_recipe(choice):
+    weights = {
+        "number": (0.3, 0.7),
+        "curve": (lambda i, n: i / n, lambda i, n: 1 - i / n),
+        "map": (np.tile([0.25, 0.75], (16, 32)), np.tile([0.75, 0.25], (16, 32))),
+    }[choice]
+    pair = composing_pair()
+    settings = {"num_inference_steps": 4, "progress": False, "image_start": 0.0}
+    image, sound = weights
+    other = itskit.compose(pair, "a", "b", image_weight=image, sound_weight=sound, **settings)
+    mine = widgets.Composer(pair, show=lambda result: ipywidgets.Label("shown"))
+    mine.recall(other)
+    again = mine.run()
+    assert mine.controls["weight"].value == choice
+    assert [step.weights for step in again.steps] == [
+        pytest.approx(step.weights, abs=0.01) for step in other.steps
+    ]
+
+
+def test_history_labels_tell_results_apart():
+    mine = composer([])
+    words = "a very long description of a palm tree on an island at noon"
+    mine.controls["image_prompt"].value = words
+    for name, value in (("seed", 0), ("seed", 7), ("image_scale", 9.5), ("image_negative", "fog")):
+        mine.controls[name].value = value
+        mine.run()
+    mine.curve.values = [0.0, 1.0]
+    mine.run()
+    mine.curve.values = [1.0, 0.0]
+    mine.run()
+    labels = [button.description for button in mine.past.children]
+    without_number = [label.split(" · ", 1)[1] for label in labels]
+    assert all("seed 7" in label and words[:30] in label for label in labels)
+    assert "weight curve" in labels[4]
+    assert "another curve" in labels[5]
+    assert len(set(without_number)) >= 3
+    assert all(words in button.tooltip for button in mine.past.children)
+
+
+def test_the_map_lies_over_the_last_result():
+    mine = composer([])
+    assert not mine.map.ground
+    result = mine.run()
+    with Image.open(BytesIO(bytes(mine.map.ground))) as ground:
+        np.testing.assert_array_equal(np.asarray(ground), np.asarray(result.picture().image))
+
+
+@pytest.mark.parametrize("number", [0, 0.5, 1])
+@pytest.mark.parametrize("choice", ["number", "curve", "map"])
+@pytest.mark.parametrize("missing", [None, "image_prompt", "sound_prompt"])
+def test_every_weight_composes_whoever_speaks(missing, choice, number):
+    mine = widgets.Composer(composing_pair(), show=lambda result: ipywidgets.Label("shown"))
+    mine.controls["num_inference_steps"].value = 20
+    mine.controls["image_start"].value = 0.1
+    mine.curve.values = mine.curve.presets["alternate"] if number == 0.5 else [number] * 50
+    mine.map.pixels = bytes([round(255 * number)] * 32 * 128)
+    mine.controls["image_weight"].value = number
+    mine.controls["weight"].value = choice
+    if missing:
+        mine.controls[missing].value = " "
+    assert mine.run() is not None, mine.status.value
+    assert len(mine.result) == 20
+
+
+def test_composer_counts_steps_to_their_number():
+    mine, said = composer([]), []
+    mine.controls["num_inference_steps"].value = 6
+    mine.status.observe(lambda change: said.append(re.sub("<[^>]*>", "", change["new"])), "value")
+    mine.run()
+    assert said == ["reading the prompts", *(f"step {k} of 6" for k in range(1, 7)), "done"]
+
+
+def test_enter_composes():
+    mine = composer([])
+    for name in ("image_prompt", "sound_negative"):
+        mine.controls[name]._handle_custom_msg({"event": "submit"}, [])
+        mine._thread.join(20)
+    assert len(mine.history) == 2
+
+
 def test_history_brings_negative_prompts_and_missing_ones_back():
     mine = widgets.Composer(composing_pair(), show=lambda result: ipywidgets.Label("shown"))
     mine.controls["num_inference_steps"].value = 2
@@ -243,6 +463,33 @@ def test_history_brings_negative_prompts_and_missing_ones_back():
     mine.past.children[0].click()
     assert mine.controls["image_negative"].value == "fog"
     assert mine.controls["sound_prompt"].value == ""
+
+
+def test_an_error_leaves_the_last_result_where_it_is():
+    fail = []
+
+    def compose(*arguments, **settings):
+        if fail:
+            raise fail[0]
+        return recorded([])(*arguments, **settings)
+
+    mine = widgets.Composer(fake_pair(), compose=compose, show=lambda r: ipywidgets.Label("shown"))
+    result = mine.run()
+    stage = mine.stage.children
+    for error, words in (
+        (ValueError("width=3: expected 512"), ">width=3: expected 512<"),
+        (RuntimeError("out of memory"), ">That did not work: out of memory (RuntimeError)<"),
+        (MemoryError(), ">That did not work: no reason was given (MemoryError)<"),
+    ):
+        fail[:] = [error]
+        assert mine.run() is None
+        assert words in mine.status.value
+        assert (mine.result, mine.stage.children, mine.history) == (result, stage, [result])
+    fail.clear()
+    mine.controls["image_prompt"].value = mine.controls["sound_prompt"].value = " "
+    assert mine.run() is None
+    assert "Write what to see, what to hear, or both." in mine.status.value
+    assert mine.stage.children == stage
 
 
 def test_an_error_is_told_as_text_and_leaves_the_composer_usable():
@@ -291,10 +538,16 @@ def test_stop_ends_the_real_compose_early():
 # ---- Live ----------------------------------------------------------------------------------------
 
 
-def live(calls, **options):
-    mine = widgets.Live(fake_pair(), "a church", "rain", compose=recorded(calls, **options))
+def shown(mine):
+    """A Live after a browser has shown it, and what it does then is done."""
+    mine._handle_custom_msg({"type": "shown"}, [])
     wait_for(lambda: mine._thread is None)
     return mine
+
+
+def live(calls, **options):
+    compose = recorded(calls, **options)
+    return shown(widgets.Live(fake_pair(), "a church", "rain", compose=compose))
 
 
 def test_live_plays_at_once_in_half_of_the_steps():
@@ -306,7 +559,8 @@ def test_live_plays_at_once_in_half_of_the_steps():
     with Image.open(BytesIO(mine.picture)) as shown:
         np.testing.assert_array_equal(np.asarray(shown), np.asarray(mine.result.picture().image))
     heard = np.frombuffer(mine.samples, "<i2") / 32767
-    np.testing.assert_allclose(heard, mine.result.sound().samples, atol=1 / 32767)
+    truth = mine.result.sound().samples
+    assert np.corrcoef(heard, truth)[0, 1] > 0.99
     assert mine.rate == 16000
     assert mine.status.startswith("6 steps in ")
 
@@ -338,24 +592,121 @@ def test_live_drops_what_is_outdated_and_ends_with_the_last_change():
     assert len(mine.result) == 20  # nothing that was stopped is shown
 
 
+def test_live_composes_nothing_before_it_is_shown():
+    calls = []
+    mine = widgets.Live(fake_pair(), compose=recorded(calls))
+    mine.seed = 5
+    time.sleep(0.3)
+    assert (calls, mine._thread, mine.result) == ([], None, None)
+    shown(mine)
+    shown(mine)  # in a second view
+    assert [call["seed"] for call in calls] == [5]
+
+
+@pytest.mark.parametrize("gain", [0.05, 1, 40])
+def test_live_sends_quiet_and_loud_pairs_at_the_toolkits_loudness(gain):
+    pair = composing_pair()
+    render = pair.sound.render
+
+    def other(picture):
+        sound = render(picture)
+        return Sound(gain * sound.samples, sound.rate)
+
+    pair = replace(pair, sound=replace(pair.sound, render=other))
+    mine = shown(widgets.Live(pair))
+    heard = np.frombuffer(mine.samples, "<i2") / 32767
+    assert integrated_loudness(heard, mine.rate) == pytest.approx(-20, abs=0.5)
+    assert np.abs(heard).max() <= 10 ** (-1 / 20) + 1e-4
+
+
 def test_live_tells_an_error_and_goes_on():
     def compose(pair, image_prompt, sound_prompt, **settings):
         if image_prompt is None:
             raise ValueError("expected words")
         return run(6)
 
-    mine = widgets.Live(fake_pair(), compose=compose)
-    wait_for(lambda: mine._thread is None)
+    mine = shown(widgets.Live(fake_pair(), compose=compose))
+    before = mine.result
     mine.image_prompt = ""
     wait_for(lambda: mine._thread is None)
-    assert mine.status == "ValueError: expected words"
+    assert mine.status == "expected words"
+    mine.sound_prompt = " "
+    wait_for(lambda: mine._thread is None)
+    assert mine.status == "Write what to see, what to hear, or both."
+    assert mine.result is before
     mine.image_prompt = "a tree"
     wait_for(lambda: mine._thread is None)
     assert mine.status.startswith("6 steps")
 
 
 def test_live_runs_the_real_compose():
-    mine = widgets.Live(composing_pair())
-    wait_for(lambda: mine._thread is None)
+    mine = shown(widgets.Live(composing_pair()))
     assert mine.result.recipe["num_inference_steps"] == 15
     assert len(mine.samples) == 2 * 81920
+
+
+# ---- the end of the program ----------------------------------------------------------------------
+
+BUSY = {
+    "Live": "live._handle_custom_msg({'type': 'shown'}, [])",
+    "Composer": "composer.start()",
+    "Scrubber": "scrubber._answer(scrubber, {'type': 'ask', 'track': 'guide-1'}, [])",
+}
+BUSY_SCRIPT = """
+import time, itskit
+from itskit import widgets
+pair = itskit.load_pair()
+live, composer = widgets.Live(pair), widgets.Composer(pair)
+composer.controls['num_inference_steps'].value = 100
+result = itskit.compose(pair, 'a', 'b', num_inference_steps=8, progress=False)
+scrubber = widgets.Scrubber(result, kept=2)
+{busy}
+time.sleep({pause})
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pause", [0, 0.5])
+@pytest.mark.parametrize("name", BUSY)
+def test_a_script_that_ends_in_the_middle_ends_well(name, pause):
+    script = BUSY_SCRIPT.format(busy=BUSY[name], pause=pause)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_script_does_not_wait_for_all_steps_of_a_scrubber():
+    script = """
+import atexit
+from a_run import run
+from itskit import widgets
+scrubber = widgets.Scrubber(run(60), kept=2)
+atexit.register(lambda: print(len(scrubber._frames)))
+scrubber._answer(scrubber, {'type': 'ask', 'track': 'clean'}, [])
+"""
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    environment = os.environ | {"PYTHONPATH": paths}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) < 20
+
+
+@pytest.mark.slow
+def test_a_kernel_that_shuts_down_in_the_middle_ends_well(tmp_path):
+    manager = jupyter_client.KernelManager(kernel_name="python3")
+    with open(tmp_path / "log", "wb") as log:
+        manager.start_kernel(stdout=log, stderr=log)
+    process, client = manager.provisioner.process, manager.blocking_client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=120)
+        script = BUSY_SCRIPT.format(busy="\n".join(BUSY.values()), pause=0.5)
+        reply = client.execute_interactive(script, timeout=300)
+        assert reply["content"]["status"] == "ok"
+        client.shutdown()
+        assert process.wait(60) == 0
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert "terminate" not in (tmp_path / "log").read_text()
