@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import __version__, schedule
+from . import __version__, media, schedule
 from .guidance import Guide, encode_prompt, weight_map
 from .modality import Modality, Pair, Picture, Sound
 from .progress import tqdm
@@ -32,6 +32,10 @@ DEFAULTS = {
     "spacing": "leading",
     "width": None,
     "strength": 0.7,
+    "init_fit": "pad",
+    "init_background": "white",
+    "init_start": 0.0,
+    "init_duration": None,
     "crop": True,
 }
 
@@ -58,6 +62,10 @@ def compose(
     width: int | None = None,
     init=None,
     strength: float | None = None,
+    init_fit: str | None = None,
+    init_background=None,
+    init_start: float | None = None,
+    init_duration: float | None = None,
     crop: bool | None = None,
     callback: Callable[[Step], object] | None = None,
     progress: bool = True,
@@ -73,12 +81,15 @@ def compose(
     preset         a named set of settings of this pair
     *_negative     words to keep away from; they count if the scale is not 1
     *_scale        classifier-free guidance scale
-    *_weight       a number, a map (H, W) over the canvas, or a function (index,
-                   num_inference_steps) -> number or map, as in `Guide`
+    *_weight       a number, a map (H, W) over the canvas, a mask (Picture or PIL image), or a
+                   function (index, num_inference_steps) -> one of these, as in `Guide`
     *_start        fraction of the run at which this model joins; alone, it begins
     width          of the canvas, in pixels
-    init           a Picture, PIL image, Sound, array (H, W) or latent to begin with
+    init           a picture, a recording, a latent or a Trajectory to begin with, as `encode` reads
+                   them: also the path of a file
     strength       with `init`: how much of the run to do, in (0, 1]; 1 keeps hardly anything
+    init_*         with `init`: the options of `encode`: fit and background of a picture, start and
+                   duration of a recording
     crop           cut off the right edge where the pair's networks are weak
     callback       called with every Step; Ctrl-C keeps the steps so far, and the recipe says
                    "stopped" and after how many
@@ -102,7 +113,8 @@ def compose(
     speaking = guides(pair, image_prompt, sound_prompt, **settings)
     latent, first_step = noise, 0
     if init is not None:
-        latent, first_step = _begin_from(init, pair, noise, timesteps, settings["strength"])
+        init = _read(init, pair, settings)
+        latent, first_step = _begin_from(init, pair, noise, timesteps, settings)
     recipe = {
         "itskit": __version__,
         "torch": str(torch.__version__),  # names the build, too: 2.13.0+cu130
@@ -181,7 +193,8 @@ def recompose(pair: Pair, recipe: dict, **changes) -> Trajectory:
             stacklevel=2,
         )
     names = {*DEFAULTS, "image_prompt", "sound_prompt", "seeds", "preset"}
-    kept = {"image_negative": "", "sound_negative": ""}  # the oldest recipes know of none
+    # What older recipes do not name.
+    kept = {"image_negative": "", "sound_negative": "", "init_fit": "stretch"}
     kept |= {name: recipe[name] for name in names & set(recipe)}
     if kept.get("preset") not in pair.presets:  # the settings themselves are all in the recipe
         kept["preset"] = None
@@ -265,7 +278,7 @@ def _record_weight(weight, grid: tuple[int, int], count: int):
             )
         return {"per_step": [_record_weight(w, grid, count) for w in weight["per_step"]]}
     values = weight_map(weight, grid)
-    return float(weight) if np.ndim(weight) == 0 else values.tolist()
+    return values.tolist() if isinstance(weight, Picture) or np.ndim(weight) else float(weight)
 
 
 def _replay_weight(recorded):
@@ -275,13 +288,32 @@ def _replay_weight(recorded):
     return lambda index, num_inference_steps: recorded["per_step"][index]
 
 
-def _begin_from(init, pair: Pair, noise: Tensor, timesteps: Tensor, strength: float):
+def _read(init, pair: Pair, settings: dict):
+    """`init` as a Picture, a recording, a latent or a Trajectory."""
+    if isinstance(init, Tensor) and init.ndim == 4:
+        return init
+    if not isinstance(init, Trajectory):
+        rate = pair.sound.axis and pair.sound.axis.rate
+        return media.read(init, background=settings["init_background"], sr=rate)
+    if (made_with := init.recipe.get("weights_hash", pair.weights_hash)) != pair.weights_hash:
+        raise ValueError(
+            f"init is a run of weights {made_with}, this pair has {pair.weights_hash}, so that its "
+            "latent means something else: expected init=run.picture() or init=run.sound()"
+        )
+    return init
+
+
+def _begin_from(init, pair: Pair, noise: Tensor, timesteps: Tensor, settings: dict):
     """`init` noised to where `strength` lets the run begin (B, C, h, w), and that step's index."""
+    strength = settings["strength"]
     if not 0 < strength <= 1:
         raise ValueError(f"strength={strength}: expected a fraction of the run, 0 < strength <= 1")
-    modality = pair.sound if isinstance(init, Sound) else pair.image
+    is_sound = isinstance(init, (Sound, np.ndarray))  # samples whose rate nobody knows, too
+    modality = pair.sound if is_sound else pair.image
     width = noise.shape[-1] * modality.vae_scale_factor
-    clean = encode(modality, init, width=width).to(noise)  # (1 or B, C, h, w)
+    names = "fit", "background", "start", "duration"
+    options = {name: settings[f"init_{name}"] for name in names}
+    clean = encode(modality, init, width, **options).to(noise)  # (1 or B, C, h, w)
     if clean.shape[0] not in (1, len(noise)) or clean.shape[1:] != noise.shape[1:]:
         raise ValueError(
             f"init is a latent {tuple(clean.shape)}: expected {tuple(noise.shape)}; pass width, "
@@ -292,8 +324,11 @@ def _begin_from(init, pair: Pair, noise: Tensor, timesteps: Tensor, strength: fl
 
 
 def _describe(init) -> dict:
-    """What a recipe keeps of `init`: enough to recognise it, not to make it."""
+    """What a recipe keeps of `init`: enough to recognise it, not to make it. It is the same however
+    it is handed in, as a file or as what is in it."""
+    is_read = isinstance(init, (Tensor, Trajectory, np.ndarray))
+    init = init if is_read else media.read(init)
     content = init.image if isinstance(init, Picture) else getattr(init, "samples", init)
-    array = np.ascontiguousarray(content)
+    array = np.ascontiguousarray(getattr(content, "latent", content))
     digest = sha256(array.tobytes()).hexdigest()
     return {"kind": type(init).__name__, "shape": list(array.shape), "sha256": digest}

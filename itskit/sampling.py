@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from . import schedule
+from . import media, schedule
 from .guidance import Guide, blend, estimate_noises, shares
 from .modality import Modality, Pair, Picture, Sound, make_folder
 from .writing import written
@@ -67,14 +67,19 @@ def init_latent(
     modalities = (pair.image, pair.sound) if isinstance(pair, Pair) else (pair,)
     channels, height, columns = modalities[0].latent_shape
     if width is not None:
-        unit = lcm(*(m.width_multiple * m.vae_scale_factor for m in modalities))
-        if width < unit or width % unit:
-            nearest = max(unit, round(width / unit) * unit)
-            raise ValueError(f"width={width}: expected a multiple of {unit} pixels; try {nearest}")
+        check_width(width, *modalities)
         columns = int(width) // modalities[0].vae_scale_factor
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     shape = channels, height, columns
     return torch.stack([torch.randn(shape, generator=g, dtype=torch.float32) for g in generators])
+
+
+def check_width(width: int, *modalities: Modality) -> None:
+    """Raise ValueError unless a canvas `width` pixels wide suits the networks of all."""
+    unit = lcm(*(m.width_multiple * m.vae_scale_factor for m in modalities))
+    if width < unit or width % unit:
+        nearest = max(unit, round(width / unit) * unit)
+        raise ValueError(f"width={width}: expected a multiple of {unit} pixels; try {nearest}")
 
 
 def _check(guides: Sequence[Guide], latent: Tensor) -> None:
@@ -197,12 +202,32 @@ def _mel_picture(modality: Modality, latent: Tensor, crop: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def encode(modality: Modality, what, width: int | None = None) -> Tensor:
-    """The latent (1, C, h, w) of a Picture, Sound, PIL image or array; a latent stays itself.
+def encode(
+    modality: Modality,
+    what,
+    width: int | None = None,
+    *,
+    fit: str = "pad",
+    background="white",
+    start: float = 0.0,
+    duration: float | None = None,
+) -> Tensor:
+    """The latent (1, C, h, w) of whatever `media.read` reads; a latent or Trajectory gives its own.
 
-    With `width`, in pixels, a picture is resized to the canvas, a sound cut or followed by silence.
+    Bare samples are at the rate of `modality.axis`.
+
+    width            of the canvas in pixels, to which a sound is cut or followed by silence
+    fit              of a picture of other proportions: "pad" (with the colour of its edge), "crop"
+                     or "stretch"
+    background       what a transparent picture is laid on
+    start, duration  the seconds of a recording that are used
+
+    Raises ValueError, or FileNotFoundError, for what cannot be read, and for a width that the
+    networks cannot take.
     """
     channels, height, _ = modality.latent_shape
+    if isinstance(what, Trajectory):
+        what = what.latent
     if isinstance(what, Tensor) and what.ndim == 4 and what.shape[1] == channels:
         return what
     if modality.analyse is None:
@@ -210,13 +235,24 @@ def encode(modality: Modality, what, width: int | None = None) -> Tensor:
             f"{modality.name!r} has no analyse, so cannot read a {type(what).__name__}: expected a "
             f"latent (B, {channels}, h, w)"
         )
-    picture = modality.analyse(what)  # (1, 1, H, W)
-    if width is not None and isinstance(what, Sound):
+    if width is not None:
+        check_width(width, modality)
+    found = media.read(what, background=background, sr=modality.axis and modality.axis.rate)
+    if isinstance(found, Picture):
+        unit = modality.width_multiple * modality.vae_scale_factor
+        size = media.nearest_size(found, height * modality.vae_scale_factor, unit, width)
+        picture = modality.analyse(media.fit_picture(found, size, fit))  # (1, 1, H, W)
+        if picture.shape[2:] != size[::-1]:
+            picture = F.interpolate(picture, size[::-1], mode="bilinear", antialias=True)
+        return modality.encode(picture)  # (1, 1, H, W) -> (1, C, h, w)
+    if isinstance(found, Sound):
+        known = width is not None and modality.axis is not None
+        seconds = width * modality.axis.seconds if known else None
+        found = media.fit_sound(found, seconds, start=start, duration=duration)
+    picture = modality.analyse(found)  # (1, 1, H, W)
+    if width is not None:
         picture = F.pad(picture, (0, width - picture.shape[-1]))  # (1, 1, H, width)
-    elif width is not None:
-        size = height * modality.vae_scale_factor, width
-        picture = F.interpolate(picture, size, mode="bilinear", antialias=True)
-    return modality.encode(picture)  # (1, 1, H, W) -> (1, C, h, w)
+    return modality.encode(picture)
 
 
 @dataclass(frozen=True, eq=False)

@@ -394,7 +394,8 @@ def test_begins_from_what_is_given_noised_by_strength(kind, strength, first):
     noise = init_latent(toys, [1, 2])
     expected = add_noise(encode(modality, init), noise, toys.image.alpha_bar[t])
     torch.testing.assert_close(got.steps[0].noisy, expected)
-    assert got.recipe["init"]["kind"] == type(init).__name__
+    read = {"latent": "Tensor", "sound": "Sound"}.get(kind, "Picture")
+    assert got.recipe["init"]["kind"] == read
 
 
 def test_little_strength_keeps_the_picture_and_much_forgets_it():

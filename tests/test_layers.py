@@ -24,6 +24,7 @@ RANKS = {
     "progress": 0,
     "writing": 0,
     "modality": 1,
+    "media": 1.5,
     "guidance": 2,
     "sampling": 3,
     "compose": 3.5,

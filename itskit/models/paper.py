@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import media
 from ..modality import Axis, Modality, Pair, Sound
 from ..spectrogram import PAPER_MEL, MelSettings, mel_picture
 from . import hub, sd
@@ -113,7 +114,7 @@ def build(
     unit = sd.pixels_per_cell(seeing.vae) * 8
 
     def analyse_picture(what) -> Tensor:
-        return sd.analyse_picture(what, voice.height, unit)
+        return media.grey_canvas(what, voice.height, unit)
 
     look = {"render": sd.render_picture, "analyse": analyse_picture}
     hear = {"render": voice.render, "analyse": voice.analyse, "axis": voice.axis}
@@ -159,19 +160,14 @@ def vocoder_voice(vocoder: Generator, device="cpu") -> Voice:
 
 
 def analyse_sound(what, mel: MelSettings, multiple: int = 64) -> Tensor:
-    """A Sound, or samples at `mel.sr` -> (1, 1, n_mels, W), W a multiple of `multiple` pixels.
+    """Any recording that `media` reads, bare samples at `mel.sr` -> (1, 1, n_mels, W), W a multiple
+    of `multiple` pixels.
 
-    Peaks are brought to 0.95, as Auffusion's training sounds were; the rest is silence.
+    Peaks are brought to 0.95, as Auffusion's training sounds were; silence stays as it is.
     """
-    import librosa
-
-    y, rate = (what.samples, what.rate) if isinstance(what, Sound) else (np.asarray(what), mel.sr)
-    y = librosa.resample(y.astype(np.float32), orig_sr=rate, target_sr=mel.sr)
-    y = y * (0.95 / max(1e-6, float(np.abs(y).max())))
-    columns = max(1, round(len(y) / mel.hop_length / multiple)) * multiple
-    samples = columns * mel.hop_length
-    y = np.pad(y, (0, max(0, samples - len(y))))[:samples]
-    return mel_picture(y, mel)[None, None]
+    y = media.samples_at(what, mel.sr)
+    y = y * media.gain(y, mel.sr, 0.95 / max(1e-9, float(np.abs(y).max())))
+    return mel_picture(media.whole_columns(y, mel.hop_length, multiple), mel)[None, None]
 
 
 # --- do the two share a latent space? -----------------------------------------------------------

@@ -14,11 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import media
 from ..modality import Axis, Sound
 from .paper import Voice
 
 SR, HOP, WINDOW, N_FFT = 44100, 441, 4410, 17640  # 10 ms, 100 ms, 400 ms
 ROWS, TOP_HZ, POWER = 512, 10000, 0.25
+LOUD = 0.95  # the peak of a sound
 
 
 def voice(folder: Path, device) -> Voice:
@@ -55,18 +57,21 @@ def render(picture: Tensor, rounds: int = 32, seed: int = 0) -> Sound:
         S *= filters.T @ (wanted / (filters @ S + 1e-8)) / covered
     options = {"n_fft": N_FFT, "hop_length": HOP, "win_length": WINDOW, "random_state": seed}
     y = librosa.griffinlim(S, n_iter=rounds, length=HOP * dark.shape[1], **options)
-    return Sound(y * (0.95 / max(1e-6, np.abs(y).max())), SR)
+    return Sound(y * (LOUD / max(1e-6, np.abs(y).max())), SR)
 
 
 def analyse(what, multiple: int = 64) -> Tensor:
-    """A Sound, or samples at 44.1 kHz -> (1, 1, 512, W), W a multiple of `multiple` pixels."""
+    """Any recording that `media` reads, bare samples at 44.1 kHz -> (1, 1, 512, W), W a multiple of
+    `multiple` pixels.
+
+    The loudest is black, unless it is faint (`media.gain`).
+    """
     import librosa
 
-    y, rate = (what.samples, what.rate) if isinstance(what, Sound) else (np.asarray(what), SR)
-    y = librosa.resample(y.astype(np.float32), orig_sr=rate, target_sr=SR)
-    columns = max(1, round(len(y) / HOP / multiple)) * multiple
-    y = np.pad(y, (0, max(0, columns * HOP - len(y))))[: columns * HOP]
-    S = np.abs(librosa.stft(y, n_fft=N_FFT, hop_length=HOP, win_length=WINDOW))[:, :columns]
-    amplitudes = _filters() @ S  # (512, W), lowest first
-    dark = (amplitudes / max(1e-6, float(amplitudes.max()))) ** POWER
+    y = media.whole_columns(media.samples_at(what, SR), HOP, multiple)
+    peak = max(1e-9, float(np.abs(y).max()))
+    S = np.abs(librosa.stft(y, n_fft=N_FFT, hop_length=HOP, win_length=WINDOW))
+    amplitudes = _filters() @ S[:, : len(y) // HOP]  # (512, W), lowest first
+    reached = peak * media.gain(y, SR, LOUD / peak) / LOUD  # 1 for all that is loud enough
+    dark = (reached * amplitudes / max(1e-6, float(amplitudes.max()))) ** POWER
     return torch.from_numpy(1 - dark[::-1].copy()).float()[None, None]

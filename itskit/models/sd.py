@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -240,16 +239,3 @@ def render_picture(picture: Tensor) -> Picture:
     """(1 or 3, H, W) in [0, 1] -> an RGB picture."""
     pixels = (picture.expand(3, -1, -1) * 255).round().byte().permute(1, 2, 0)  # (H, W, 3)
     return Picture(Image.fromarray(pixels.numpy()))
-
-
-def analyse_picture(what, height: int, multiple: int) -> Tensor:
-    """Any picture -> (1, 1, height, W) in [0, 1], grey, W a multiple of `multiple` pixels."""
-    image = getattr(what, "image", what)
-    if not isinstance(image, Image.Image):
-        array = np.asarray(image)
-        if array.dtype.kind == "f":
-            array = (array.clip(0, 1) * 255).round().astype(np.uint8)
-        image = Image.fromarray(array)
-    width = max(1, round(image.width * height / image.height / multiple)) * multiple
-    grey = image.convert("L").resize((width, height), Image.Resampling.LANCZOS)
-    return torch.from_numpy(np.asarray(grey, np.float32) / 255)[None, None]  # (1, 1, height, W)

@@ -8,11 +8,10 @@ from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import torch
 from PIL import Image
 
-from ... import spectrogram, threads
+from ... import media, spectrogram, threads
 from ...modality import Axis, Modality, Pair, Picture, Sound
 from ...schedule import stable_diffusion_alpha_bar
 from ...spectrogram import POCKET_MEL, mel_picture
@@ -23,9 +22,10 @@ from .vocabulary import Vocabulary
 from .weights import FOLDER, load_weights, read_manifest, weights_hash
 
 LATENT_SHAPE = (4, 16, 64)
-HEIGHT, WIDTH = 128, 512
+HEIGHT = 128
 # The picture model knows squares, and paints a row of them: pixels, latent columns.
 SQUARE, TILE = 128, 16
+LEVEL = 10 ** (-23 / 20)  # of sounds, as a root mean square
 
 SOLO = "solo.safetensors"  # what is added to the words of a model that has the canvas to itself
 
@@ -161,17 +161,8 @@ def render_picture(picture) -> Picture:
 
 
 def analyse_picture(what) -> torch.Tensor:
-    """Any picture → (1, 1, 128, W) in [0, 1], grey, its width a multiple of 128 pixels."""
-    image = getattr(what, "image", what)
-    if not isinstance(image, Image.Image):
-        array = np.asarray(image)
-        if array.dtype.kind == "f":
-            array = (np.clip(array, 0, 1) * 255).astype(np.uint8)
-        image = Image.fromarray(array)
-    image = image.convert("L")
-    width = max(SQUARE, round(image.width * HEIGHT / image.height / SQUARE) * SQUARE)
-    image = image.resize((width, HEIGHT), Image.Resampling.LANCZOS)
-    return torch.from_numpy(np.asarray(image, np.float32) / 255)[None, None]
+    """Any picture that `media` reads → (1, 1, 128, W) in [0, 1], grey, W a multiple of 128."""
+    return media.grey_canvas(what, HEIGHT, SQUARE)
 
 
 def render_sound(picture) -> Sound:
@@ -192,17 +183,12 @@ def render_sound_near(picture, near: Sound) -> Sound:
 
 
 def analyse_sound(what) -> torch.Tensor:
-    """A Sound, or samples at 16 kHz → (1, 1, 128, W), as long as the usual canvas or shorter.
+    """Any recording that `media` reads, bare samples at 16 kHz → (1, 1, 128, W), W a multiple of
+    128.
 
-    Levels are brought to −23 dBFS, as the training sounds were.
+    What is no pause is brought to −23 dBFS, as the training sounds were; silence stays black.
     """
-    import librosa
-
-    y, rate = (what.samples, what.rate) if isinstance(what, Sound) else (np.asarray(what), 16000)
-    y = librosa.resample(y.astype(np.float32), orig_sr=rate, target_sr=POCKET_MEL.sr)
-    y = y * (10 ** (-23 / 20) / max(1e-6, float(np.sqrt(np.mean(y**2)))))
-    squares = round(len(y) / POCKET_MEL.hop_length / SQUARE)
-    columns = int(np.clip(squares, 1, WIDTH // SQUARE)) * SQUARE
-    samples = columns * POCKET_MEL.hop_length
-    y = np.pad(y, (0, max(0, samples - len(y))))[:samples]
+    y = media.samples_at(what, POCKET_MEL.sr)
+    y = y * media.gain(y, POCKET_MEL.sr, LEVEL / max(1e-9, media.loud_rms(y, POCKET_MEL.sr)))
+    y = media.whole_columns(y, POCKET_MEL.hop_length, SQUARE)
     return mel_picture(y, POCKET_MEL)[None, None]

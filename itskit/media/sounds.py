@@ -1,0 +1,137 @@
+"""Recordings of any kind as mono samples: the seconds, the rate and the level that are meant."""
+
+from __future__ import annotations
+
+import warnings
+from math import gcd
+
+import numpy as np
+
+from ..modality import Sound
+
+MOST_CHANNELS = 8  # an array of more of both is a picture
+FRAME_SECONDS, PAUSE_DB = 0.02, 30.0  # frames so far below the loudest are pauses
+# Root mean squares: BS.1770's gate, and what `normalise_loudness` brings to its -20 LUFS with the
+# +30 dB that are its most.
+SILENT, FAINT = 10 ** (-70 / 20), 10 ** (-50 / 20)
+
+
+def mono(array: np.ndarray) -> np.ndarray:
+    """The mean over the channels of samples (n,), (n, channels) or (channels, n): (n,) float32.
+
+    Whole numbers are scaled by their depth. Raises ValueError for other shapes and types.
+    """
+    if array.ndim == 2 and min(array.shape) <= MOST_CHANNELS:
+        array = _floats(array).mean(axis=int(np.argmin(array.shape)))  # (n,)
+    if array.ndim != 1 or not array.size:
+        raise ValueError(
+            f"an array of shape {array.shape}: expected a recording (n,), (n, channels) or "
+            f"(channels, n) of at most {MOST_CHANNELS} channels; a picture belongs to the image"
+        )
+    return _floats(array)
+
+
+def _floats(samples: np.ndarray) -> np.ndarray:
+    """Samples as float32, full scale at 1."""
+    if samples.dtype.kind == "f":
+        return samples.astype(np.float32)
+    if samples.dtype == np.uint8:
+        return (samples.astype(np.float32) - 128) / 128
+    if samples.dtype in (np.int16, np.int32):
+        return (samples / (np.iinfo(samples.dtype).max + 1)).astype(np.float32)
+    raise ValueError(
+        f"a recording of type {samples.dtype}: expected floats, int16, int32 or uint8; divide by "
+        "full scale, 32768 for 16 bits"
+    )
+
+
+def part(sound: Sound, start: float = 0.0, duration: float | None = None) -> Sound:
+    """The seconds of `sound` from `start` on, `duration` of them, or as many as there are.
+
+    Raises ValueError if there are none.
+    """
+    if not 0 <= start < sound.duration or (duration is not None and not duration > 0):
+        raise ValueError(
+            f"start={start}, duration={duration}: expected seconds of a recording of "
+            f"{sound.duration:.2f} s, 0 <= start < {sound.duration:.2f} and duration > 0"
+        )
+    if start == 0 and (duration is None or duration >= sound.duration):
+        return sound
+    first = round(start * sound.rate)
+    count = len(sound.samples) if duration is None else max(1, round(duration * sound.rate))
+    return Sound(sound.samples[first : first + count], sound.rate)
+
+
+def fit_sound(
+    sound: Sound,
+    seconds: float | None = None,
+    *,
+    start: float = 0.0,
+    duration: float | None = None,
+) -> Sound:
+    """The `part` that is meant, cut to `seconds`, or without its mean and followed by silence.
+
+    Warns if it is silent.
+    """
+    sound = part(sound, start, duration)
+    if seconds is not None:
+        count = round(seconds * sound.rate)
+        y = centred(sound.samples[:count])
+        sound = Sound(np.pad(y, (0, count - len(y))), sound.rate)
+    if is_silent(sound):
+        warnings.warn(
+            f"the recording is silent from {start:g} s on, as far as it is used: expected a sound; "
+            "begin at another second (start)",
+            stacklevel=3,
+        )
+    return sound
+
+
+def centred(y: np.ndarray) -> np.ndarray:
+    """Samples (n,) without their mean: a constant is no sound, but would count as level."""
+    return y - y.mean()
+
+
+def resample(y: np.ndarray, orig_sr: int, target_sr: int) -> np.ndarray:
+    """Samples (n,) at `target_sr` Hz, float32 (ceil(n target_sr / orig_sr),).
+
+    Up to 0.95 of the lower of both limits within 1 dB; what is above it is 95 dB down.
+    """
+    if orig_sr == target_sr:
+        return y
+    from scipy.signal import firwin, resample_poly
+
+    common = gcd(int(orig_sr), int(target_sr))
+    up, down = int(target_sr) // common, int(orig_sr) // common
+    longest = max(up, down)
+    window = firwin(2 * 64 * longest + 1, 0.97 / longest, window=("kaiser", 9.0))
+    return resample_poly(y, up, down, window=window).astype(np.float32)
+
+
+def loud_rms(y: np.ndarray, sr: int) -> float:
+    """Root mean square of samples (n,) at `sr` Hz without the pauses: over those frames of 20 ms
+    that are within 30 dB of the loudest."""
+    size = min(len(y), round(FRAME_SECONDS * sr))
+    frames = y[: len(y) // size * size].reshape(-1, size).astype(np.float64)
+    power = np.square(frames).mean(axis=1)  # (frames,)
+    return float(np.sqrt(power[power >= power.max() * 10 ** (-PAUSE_DB / 10)].mean()))
+
+
+def is_silent(sound: Sound) -> bool:
+    """Whether there is nothing but noise of the last bit, or a constant."""
+    return loud_rms(centred(sound.samples), sound.rate) < SILENT
+
+
+def gain(y: np.ndarray, sr: int, wanted: float) -> float:
+    """`wanted`, the factor that brings samples (n,) at `sr` Hz to a level; less of it below -50
+    dBFS, and 1 for silence, so that no noise is blown up to a sound."""
+    level = loud_rms(y, sr)
+    if level < SILENT:
+        return 1.0
+    return wanted * min(1.0, level / FAINT)
+
+
+def whole_columns(y: np.ndarray, hop_length: int, multiple: int) -> np.ndarray:
+    """Samples (n,) followed by silence up to a multiple of so many columns of `hop_length`."""
+    columns = max(1, -(-round(len(y) / hop_length) // multiple)) * multiple
+    return np.pad(y, (0, max(0, columns * hop_length - len(y))))[: columns * hop_length]
