@@ -6,10 +6,19 @@ values are refused and `--help` has numbers before gigabytes are fetched; a test
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import inf, isfinite
 from pathlib import Path
 
 SOLVERS = ("ddim", "dpmpp_2m")
+FITS = ("pad", "crop", "stretch")
+UNSAID = {
+    "strength": "0.7",
+    "init_fit": "pad",
+    "init_background": "white",
+    "init_start": "0",
+    "init_duration": "all that fit",
+}
 LARGE = {
     "num_inference_steps": 100,
     "solver": "ddim",
@@ -50,7 +59,7 @@ def usual(keyword: str) -> str:
     if keyword == "width":
         return ", ".join(f"{name} {width}" for name, (width, _) in WIDTHS.items())
     if keyword not in LARGE:
-        return {"strength": "0.7"}.get(keyword, "nothing")
+        return UNSAID.get(keyword, "nothing")
     said = {name: PAIRS[name][keyword] for name in ("pocket", "paper")}
     said = {name: v if isinstance(v, str) else f"{v:g}" for name, v in said.items()}
     if len(set(said.values())) == 1:
@@ -120,6 +129,16 @@ pair = _type(
 )
 
 
+fit = _type("FIT", ", ".join(FITS), lambda text: text if text in FITS else None)
+
+
+@partial(_type, "COLOUR", "a colour, such as white or #808080")
+def colour(text: str):
+    from PIL import ImageColor
+
+    return text if ImageColor.getrgb(text) else None
+
+
 fraction = number(0, 1, without=[1])
 
 # Flag, keyword of `itskit.compose`, type, help. What is not given is left to preset and pair.
@@ -136,6 +155,10 @@ SETTINGS = (
     ("--width", "width", whole_number(1), "of the picture in pixels, hence length of the sound"),
     ("--strength", "strength", number(0, 1, without=[0]), "with --init: how much of it to change, "
      "above 0; little keeps the file, 1 forgets it"),
+    ("--init-fit", "init_fit", fit, f"an --init picture of another shape: {', '.join(FITS)}"),
+    ("--init-background", "init_background", colour, "what a transparent --init picture lies on"),
+    ("--init-start", "init_start", number(0), "second of the --init recording to begin at"),
+    ("--init-duration", "init_duration", number(0, without=[0]), "its seconds to use"),
 )  # fmt: skip
 
 
@@ -151,8 +174,10 @@ def contradiction(args: argparse.Namespace) -> str | None:
         return (
             f"argument --width: expected a multiple of {unit}, such as {nearest}, got {args.width}"
         )
-    if args.strength is not None and args.init is None:
-        return "argument --strength: expected --init beside it, a picture or a sound to change"
+    for keyword in UNSAID:
+        if getattr(args, keyword) is not None and args.init is None:
+            flag = f"--{keyword.replace('_', '-')}"
+            return f"argument {flag}: expected --init beside it, a picture or a sound to change"
     if not _somebody_begins(args, like):
         return (
             "arguments --image-weight, --sound-weight, --image-start and --sound-start: nobody "

@@ -148,7 +148,8 @@ def _again(args) -> int:
     from itskit.compose import recompose, whole
 
     recipe = read_recipe(args.recipe)
-    changes = {} if args.init is None else {"init": read_start(args.init)}
+    ground = recipe.get("init_background", "white")
+    changes = {} if args.init is None else {"init": read_start(args.init, ground)}
     pair = _begin(args.pair or recipe["pair"], args)
     started = time.perf_counter()
     result = whole(recompose(pair, recipe, **changes))
@@ -174,7 +175,8 @@ def _settings(args) -> dict:
         args.parser.error(reason)
     keys = (*(key for _, key, _, _ in says.SETTINGS), "solver", "preset")
     settings = {key: getattr(args, key) for key in keys}
-    settings |= {"init": None if args.init is None else read_start(args.init)}
+    ground = args.init_background or "white"
+    settings |= {"init": None if args.init is None else read_start(args.init, ground)}
     return {key: value for key, value in settings.items() if value is not None}
 
 
@@ -267,25 +269,14 @@ def _made(path, what: str) -> None:
 # ---- what people hand in -------------------------------------------------------------------------
 
 
-def read_start(path: str | Path):
-    """A `Picture` or a `Sound` (mono, float32, its own rate) from a file, told by its ending."""
-    from itskit.modality import Picture, Sound
+def read_start(path: str | Path, background="white"):
+    """The `Picture` or `Sound` in a file, told by its content; says what was found."""
+    print(f"Reading {path} ...", flush=True)  # the first import takes seconds
+    from itskit import media
 
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"--init {path}: no such file")
-    ending = path.suffix.lower()
-    if ending in (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"):
-        from PIL import Image
-
-        with Image.open(path) as image:
-            return Picture(image.convert("RGB"))
-    if ending in (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff"):
-        import soundfile
-
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)  # (n, channels)
-        return Sound(samples.mean(axis=1), rate)  # (n,)
-    raise ValueError(f"--init {path}: expected a picture (PNG, JPEG …) or a sound (WAV, MP3 …)")
+    found = media.read(Path(path), background=background)
+    print(f"Starting from {found!r}")
+    return found
 
 
 def read_recipe(path: str | Path) -> dict:

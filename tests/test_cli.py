@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from hashlib import sha256
 from importlib.metadata import version
 
 import numpy as np
@@ -366,6 +367,36 @@ def test_other_files_are_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("la la la", encoding="utf-8")
     with pytest.raises(ValueError, match=r"notes\.txt.*PNG.*WAV"):
         read_start(tmp_path / "notes.txt")
+
+
+def test_an_ending_does_not_matter(tmp_path, capsys):
+    Image.new("RGB", (40, 30), (9, 9, 9)).save(tmp_path / "photo.jfif", format="JPEG")
+    assert read_start(tmp_path / "photo.jfif").image.size == (40, 30)
+    soundfile.write(tmp_path / "bell.png", np.full(800, 0.25), 8000, format="WAV")
+    assert read_start(tmp_path / "bell.png").duration == 0.1
+    said = capsys.readouterr().out
+    for words in ("photo.jfif ...", "Picture(40 x 30", "bell.png ...", "Sound(0.10 s at 8000 Hz)"):
+        assert words in said
+
+
+def test_how_a_file_is_read_can_be_chosen(run, tmp_path):
+    Image.new("LA", (100, 100), (0, 0)).save(tmp_path / "ink.png")
+    command = ["compose", *WORDS, *QUICK, "--init", "ink.png"]
+    chosen = ["--init-fit", "crop", "--init-background", "#808080"]
+    code, _, err = run(*command, *chosen, "--init-start", 1.5, "--init-duration", 2)
+    assert code == 0, err
+    recipe = json.loads(one_file(tmp_path / "out", ".json").read_text())
+    expected = {"init_fit": "crop", "init_background": "#808080", "init_start": 1.5}
+    assert (expected | {"init_duration": 2.0}).items() <= recipe.items()
+    grey = np.full((100, 100, 3), 128, np.uint8).tobytes()
+    assert recipe["init"]["sha256"] == sha256(grey).hexdigest()
+    again = one_file(tmp_path / "out", ".png")
+    code, _, err = run("again", again, "--init", "ink.png", "--out", "b", "--no-video", "--no-page")
+    assert code == 0, err
+    assert again.read_bytes() == one_file(tmp_path / "b", ".png").read_bytes()
+    for wrong, said in (("--init-fit", "pad, crop, stretch"), ("--init-background", "a colour")):
+        code, _, err = run(*command, wrong, "maybe")
+        assert code == 2 and said in err
 
 
 # ---- the door ------------------------------------------------------------------------------------
