@@ -14,11 +14,15 @@ from math import isfinite
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from . import threads
-from .modality import Modality
+from .media import read_picture
+from .modality import Modality, Picture
 from .views import Identity
+
+MOST_IN_A_MAP = 100.0  # of a weight beside weights near 1: what is above are the levels of a mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +97,8 @@ class Guide:
 
     scale        classifier-free guidance; 1 takes the prompt as it is, more exaggerates it
     weight       its say beside the others: a number >= 0, a map (H, W) over the canvas with row 0
-                 at the top, or a function (index, num_inference_steps) -> number or map
+                 at the top, a mask (Picture or PIL image), or a function (index,
+                 num_inference_steps) -> number, map or mask
     start, stop  fractions of the run between which it speaks
     view         how it looks at the latent; a map lies on the canvas, not on the view
     """
@@ -158,7 +163,14 @@ def estimate_noises(guides: Sequence[Guide], latent: Tensor, t: int) -> list[Ten
 
 
 def weight_map(weight, grid: tuple[int, int]) -> Tensor:
-    """A number, or a map of any size, as a map over the latent's `grid` (h, w)."""
+    """A number, or a map of any size, as a map over the latent's `grid` (h, w).
+
+    A Picture or PIL image is a mask: black is 0, white is 1. Raises ValueError for an array that
+    seems to hold grey levels instead of weights.
+    """
+    if isinstance(weight, (Picture, Image.Image)):
+        weight = np.asarray(read_picture(weight).image.convert("L")) / np.float32(255)
+    kind = str(getattr(weight, "dtype", "numbers"))
     if not isinstance(weight, Tensor):
         weight = np.array(weight, dtype=np.float32)
     values = torch.as_tensor(weight, dtype=torch.float32, device="cpu")
@@ -169,6 +181,11 @@ def weight_map(weight, grid: tuple[int, int]) -> Tensor:
         )
     if values.ndim == 0:
         return values.expand(grid)
+    if values.max() > (1 if "uint" in kind else MOST_IN_A_MAP):  # unsigned: as pictures are
+        raise ValueError(
+            f"the weight was a map of {kind} up to {values.max():g}: expected weights, such as 0 "
+            "to 1; if these are grey levels, divide by 255 or pass the mask as a PIL image"
+        )
     return F.interpolate(values[None, None], grid, mode="area")[0, 0]  # (H, W) -> (h, w)
 
 

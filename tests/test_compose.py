@@ -440,6 +440,19 @@ def test_another_init_than_the_recipes_is_told():
         recompose(toys, plain.recipe, init=darker, progress=False)
 
 
+def test_a_picture_may_be_the_weight():
+    mask = np.zeros((64, 128), np.uint8)
+    mask[:, 32:] = 255
+    made = [
+        compose(pair(), "a", "b", image_weight=weight, **FAST)
+        for weight in (Picture(Image.fromarray(mask)), Image.fromarray(mask), mask / 255)
+    ]
+    assert all(_same(made[0], one) and one.recipe == made[0].recipe for one in made)
+    assert made[0].recipe["image_weight"][0] == [0.0] * 4 + [1.0] * 12
+    with pytest.raises(ValueError, match="divide by 255"):
+        compose(pair(), "a", "b", image_weight=lambda index, n: mask, **FAST)
+
+
 # ---- what does not fit ---------------------------------------------------------------------------
 
 

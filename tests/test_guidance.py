@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from toys import SHAPE, gaussian, tiny_unet
 
 from itskit.guidance import Guide, blend, encode_prompt, estimate_noise, shares, weight_map
+from itskit.modality import Picture
 from itskit.schedule import stable_diffusion_alpha_bar
 
 GRID = SHAPE[1:]
@@ -110,6 +112,33 @@ def test_empty_prompts_are_refused(text):
 def test_impossible_guides_are_refused(settings):
     with pytest.raises(ValueError, match=r"'image' was given scale=.*expected.*start < stop <= 1"):
         _guide(gaussian("image"), **settings)
+
+
+GREYS = np.arange(8 * 16, dtype=np.uint8).reshape(8, 16) * 2  # of a mask, up to 254
+
+
+@pytest.mark.parametrize("mask", [
+    GREYS, torch.from_numpy(GREYS), GREYS.astype(np.uint16) * 257, GREYS.astype(np.float32),
+    GREYS.astype(float).tolist(), GREYS.astype(int), GREYS // 60,
+], ids=lambda mask: f"{type(mask).__name__} {getattr(mask, 'dtype', '')}")  # fmt: skip
+def test_grey_levels_are_not_taken_for_weights(mask):
+    with pytest.raises(ValueError, match=r"a map of .* up to .*: expected weights.*divide by 255"):
+        weight_map(mask, GRID)
+    with pytest.raises(ValueError, match="divide by 255"):
+        _guide(gaussian("image"), weight=mask)
+
+
+def test_a_mask_that_is_a_picture_is_understood():
+    expected = weight_map(GREYS / 255, GRID)
+    for mask in (
+        Image.fromarray(GREYS),
+        Picture(Image.fromarray(GREYS)),
+        Image.fromarray(GREYS).convert("RGB"),
+    ):
+        torch.testing.assert_close(weight_map(mask, GRID), expected)
+    torch.testing.assert_close(weight_map(GREYS > 9, GRID), weight_map((GREYS > 9) * 1.0, GRID))
+    assert weight_map(np.ones((2, 2), np.uint8), GRID).eq(1).all()
+    assert weight_map([[3, 5]], GRID).max() == 5 and float(weight_map(300, GRID)[0, 0]) == 300
 
 
 @pytest.mark.parametrize("weight", [-0.1, float("nan"), [1.0, 2.0], np.array([[0.5, -1.0]])])

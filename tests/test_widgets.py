@@ -226,6 +226,14 @@ def test_map_begins_with_a_small_map_stretched_over_the_canvas(small):
             widgets.WeightMap(start=wrong)
 
 
+def test_a_mask_begins_as_its_grey_levels():
+    mask = Image.fromarray(np.array([[0, 51, 255]], np.uint8))
+    painted = widgets.WeightMap(start=mask, rows=1, columns=3)
+    np.testing.assert_allclose(painted.map, [[0, 0.2, 1]], atol=1e-6)
+    with pytest.raises(ValueError, match="divide by 255"):
+        widgets.WeightMap(start=np.asarray(mask))
+
+
 def test_a_painted_map_goes_with_a_warm_start():
     """Where the map is all picture, the sound has the floor until the picture joins."""
     painted = widgets.WeightMap(start=[[1, 0]])
@@ -239,6 +247,11 @@ def test_map_lies_on_a_picture(trajectory):
     ground = bytes(widgets.WeightMap(trajectory.picture()).ground)
     with Image.open(BytesIO(ground)) as image:
         assert image.size == (512, 128)
+    transparent = Image.new("LA", (8, 4), (0, 0))
+    with Image.open(BytesIO(bytes(widgets.WeightMap(transparent).ground))) as image:
+        assert image.getpixel((0, 0)) == (255, 255, 255)
+    with pytest.raises(FileNotFoundError, match=r"nothing\.png"):
+        widgets.WeightMap("nothing.png")
 
 
 # ---- Composer ------------------------------------------------------------------------------------

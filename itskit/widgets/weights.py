@@ -12,7 +12,7 @@ from PIL import Image
 from ..export import encode
 from ..export.scrub import STATIC
 from ..guidance import weight_map
-from ..modality import Picture
+from ..media import read_picture
 from .kept import Kept, figure
 
 AMBER, TEAL = (239, 174, 90), (103, 195, 214)  # as in map.js
@@ -110,14 +110,14 @@ class WeightMap(Kept, anywidget.AnyWidget):
     ground = traitlets.Bytes().tag(sync=True)
 
     def __init__(self, picture=None, *, start=0.5, rows: int = 32, columns: int = 128, **options):
-        """`picture` (Picture or PIL image) lies under the paint. `start` is a number in [0, 1] to
-        begin with, or a map (H, W) of any size, stretched over the canvas like a guide's weight."""
+        """`picture` (whatever `media.read_picture` reads) lies under the paint. `start` is a number
+        in [0, 1] to begin with, or a map (H, W) or mask of any size, stretched over the canvas like
+        a guide's weight."""
         first = weight_map(start, (rows, columns)).numpy()
         if first.max() > 1:
             raise ValueError(f"start={start!r}: expected numbers from 0 (sound) to 1 (image)")
         pixels = (first * 255).round().astype(np.uint8).tobytes()
-        image = picture.image if isinstance(picture, Picture) else picture
-        ground = _png(image) if isinstance(image, Image.Image) else b""
+        ground = b"" if picture is None else _png(read_picture(picture).image)
         super().__init__(pixels=pixels, size=[rows, columns], ground=ground, **options)
         self.observe(self._keep, ["pixels", "ground"])
 
