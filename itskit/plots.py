@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
 
 from . import diagnose
+from .media import read_picture
 from .modality import Axis, Picture
 from .sampling import Trajectory
 from .spectrogram import MelSettings
@@ -23,16 +25,20 @@ def picture(
 ):
     """A picture with its axes as a sound: seconds to the right, hertz upwards.
 
-    `what` is a Trajectory, a Picture, a PIL image or an array (H, W) in [0, 1]. `axis` says what
-    rows and columns mean, `pair.sound.axis` for one; or `mel`, if it is a mel picture. A Trajectory
-    knows its own. Where nobody knows, pixels are counted instead.
+    `what` is a Trajectory, a Picture, a PIL image or an array (H, W): floats in [0, 1], or whole
+    numbers of 8 or 16 bits, scaled by their depth. `axis` says what rows and columns mean,
+    `pair.sound.axis` for one; or `mel`, if it is a mel picture. A Trajectory knows its own. Where
+    nobody knows, pixels are counted instead.
     """
     axis = axis or (Axis.of(mel) if mel else _axis_of(what))
     what = what.picture(step) if isinstance(what, Trajectory) else what
-    what = what.image.convert("L") if isinstance(what, Picture) else what
+    if isinstance(what, (Picture, Image.Image)):
+        what = read_picture(what).image.convert("L")
     pixels = np.asarray(what)  # (H, W)
     if pixels.ndim != 2:
         raise ValueError(f"the picture has shape {pixels.shape}: expected (H, W); make it grey")
+    if pixels.dtype.kind != "f" or not 0 <= pixels.min() <= pixels.max() <= 1:
+        pixels = np.asarray(read_picture(pixels).image)  # refuses what has no scale
     ax = ax or _axes((8, 2.4))
     if axis is None:
         _show(ax, pixels, aspect="auto", extent=(0, pixels.shape[1], len(pixels), 0))

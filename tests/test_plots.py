@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from a_run import run
+from PIL import Image
 
 from itskit import diagnose, plots
 from itskit.spectrogram import PAPER_MEL, row_frequencies
@@ -112,3 +113,13 @@ def test_scores_draws_what_the_pairs_judges_say(trajectory):
     truth = [float(step.clean[0].mean()) for step in trajectory.steps]
     assert ax.lines[0].get_ydata() == pytest.approx(truth, abs=1e-4)
     assert ax.lines[0].get_label() == "sound score"
+
+
+def test_a_picture_of_any_depth_is_shown_as_it_is():
+    deep = np.linspace(0, 65535, 128 * 64).reshape(128, 64).astype(np.uint16)
+    for what in (deep, Image.fromarray(deep)):
+        shown = plots.picture(what).images[0]
+        np.testing.assert_array_equal(shown.get_array(), np.round(deep / 257))
+        assert shown.get_clim() == (0, 255)
+    with pytest.raises(ValueError, match="values from 0 to 255: expected floats in"):
+        plots.picture(np.linspace(0, 255, 128 * 64).reshape(128, 64))
