@@ -323,12 +323,14 @@ def _begin_from(init, pair: Pair, noise: Tensor, timesteps: Tensor, settings: di
     return schedule.add_noise(clean, noise, modality.alpha_bar[timesteps[first_step]]), first_step
 
 
-def _describe(init) -> dict:
+def _describe(init, background="white") -> dict:
     """What a recipe keeps of `init`: enough to recognise it, not to make it. It is the same however
     it is handed in, as a file or as what is in it."""
-    is_read = isinstance(init, (Tensor, Trajectory, np.ndarray))
-    init = init if is_read else media.read(init)
-    content = init.image if isinstance(init, Picture) else getattr(init, "samples", init)
-    array = np.ascontiguousarray(getattr(content, "latent", content))
-    digest = sha256(array.tobytes()).hexdigest()
-    return {"kind": type(init).__name__, "shape": list(array.shape), "sha256": digest}
+    if isinstance(init, Trajectory) or (isinstance(init, Tensor) and init.ndim == 4):
+        kind, content = type(init).__name__, getattr(init, "latent", init)
+    else:
+        init = media.read(init, background=background)
+        kind = "Picture" if isinstance(init, Picture) else "Sound"
+        content = init.image if kind == "Picture" else getattr(init, "samples", init)
+    array = np.ascontiguousarray(content)
+    return {"kind": kind, "shape": list(array.shape), "sha256": sha256(array).hexdigest()}

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 
 import itskit
 from itskit import media
+from itskit.compose import _describe
 from itskit.media import pictures
 from itskit.modality import Axis, Picture, Sound
 from itskit.models import paper, pocket, riffusion
@@ -543,3 +544,12 @@ def test_bare_samples_begin_on_the_sound_side():
     for what in (sound.samples, np.stack([sound.samples] * 2, 1), (sound.samples, 10000)):
         made = itskit.compose(pair, "a", "b", init=what, **FAST)
         assert torch.equal(made.latent, itskit.compose(pair, "a", "b", init=sound, **FAST).latent)
+
+
+def test_a_beginning_is_described_alike_however_it_is_handed_in(tmp_path):
+    grey, pair = np.asarray(disc()), sounding_pair()
+    y = tone(1.28, rate=10000).samples
+    (tmp_path / "s.wav").write_bytes(wav(Sound(y, 10000), subtype="FLOAT"))
+    for forms in ([grey, disc(), Picture(disc()), grey / 255], [y, (y, 10000), tmp_path / "s.wav"]):
+        made = [itskit.compose(pair, "a", "b", init=what, **FAST).recipe["init"] for what in forms]
+        assert all(made[0] == one == _describe(what) for one, what in zip(made, forms, strict=True))
