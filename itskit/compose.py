@@ -185,9 +185,9 @@ def recompose(pair: Pair, recipe: dict, **changes) -> Trajectory:
         )
     if recipe.get("init") and "init" not in changes:
         raise ValueError(f"the recipe began with {recipe['init']}: expected the same as init=...")
-    init = changes.get("init")
-    if init is not None and (given := _describe(init)) != recipe.get("init"):
-        began = recipe.get("init") or "noise alone"
+    init, began = changes.get("init"), recipe.get("init") or "noise alone"
+    given = None if init is None else _describe(init, recipe.get("init_background", "white"))
+    if given and (began == "noise alone" or given["sha256"] != began["sha256"]):
         warnings.warn(
             f"the recipe began with {began}, this init is {given}: expect another result",
             stacklevel=2,
