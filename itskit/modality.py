@@ -119,16 +119,19 @@ class Axis:
     hertz    centre frequency of each row (H,), highest first
     seconds  that a column lasts
     rate     of the sounds, in Hz
+    decibels  from black to white, if grey levels are decibels
     """
 
     hertz: tuple[float, ...] = field(repr=False)
     seconds: float
     rate: int
+    decibels: float | None = None
 
     @classmethod
     def of(cls, mel: MelSettings) -> Axis:
         """The axis of mel pictures painted with these settings."""
-        return cls(tuple(row_frequencies(mel).tolist()), mel.hop_length / mel.sr, mel.sr)
+        hertz = tuple(row_frequencies(mel).tolist())
+        return cls(hertz, mel.hop_length / mel.sr, mel.sr, mel.decibels)
 
 
 @dataclass(frozen=True, eq=False)

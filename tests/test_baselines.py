@@ -12,10 +12,20 @@ from toys import SHAPE, gaussian, pair
 
 import itskit
 from itskit import baselines
-from itskit.baselines import colourise, distillation_loss, imprint, keep_luminance, print_into, sds
+from itskit.baselines import (
+    colourise,
+    distillation_loss,
+    imprint,
+    keep_luminance,
+    press,
+    press_into,
+    print_into,
+    sds,
+    strong_imprint,
+)
 from itskit.compose import compose
 from itskit.guidance import Guide, encode_prompt
-from itskit.modality import Pair
+from itskit.modality import Axis, Pair, Sound
 
 SDS = {"crops": 2, "hidden": 16, "learning_rate": 1e-2}
 
@@ -58,6 +68,64 @@ def test_imprint_is_two_runs_and_the_formula():
     assert made.picture(1).image.size == (96, 64)
     expected = toys.sound.render(made.pictures[1, :, :, :96])
     assert np.array_equal(made.sound(1).samples, expected.samples)
+
+
+def by_hand(drawing, sound, decibels, level, cut):
+    """The rule of `press_into`, pixel by pixel, in dB above black."""
+    out = np.empty_like(sound)
+    loudest = np.quantile(sound, 0.998) * decibels
+    for at in np.ndindex(sound.shape):
+        heard = sound[at] * decibels - cut * (1 - drawing[at])
+        seen = drawing[at] * max(0.0, loudest - level)
+        out[at] = max(heard, seen, 0.0) / decibels
+    return out
+
+
+@pytest.mark.parametrize(("level", "cut"), [(50, 16), (60, 12), (40, 0), (200, 30)])
+def test_the_strong_rule_pixel_by_pixel(level, cut):
+    rng = np.random.default_rng(level)
+    drawing, sound = rng.random((2, 16, 24)).astype(np.float32)
+    made = press_into(drawing, sound, 104.0, level=level, cut=cut)
+    assert np.allclose(made, by_hand(drawing, sound, 104.0, level, cut), atol=1e-5)
+    two = press_into(np.stack([drawing] * 2), np.stack([sound, sound / 2]), 104.0)
+    assert torch.allclose(two[1], press_into(drawing, sound / 2, 104.0))  # each its own loudest
+
+
+def with_axis(toys, decibels=104.0):
+    axis = Axis(tuple(range(64)), 0.01, 800, decibels)
+    return dataclasses.replace(toys, sound=dataclasses.replace(toys.sound, axis=axis))
+
+
+def test_strong_imprint_is_two_runs_and_the_rule():
+    toys = with_axis(pair())
+    fast = {"num_inference_steps": 3, "progress": False}
+    drawn = compose(toys, "a", None, seeds=[5, 6], **fast)
+    played = compose(toys, None, "b", seeds=[1_000_005, 1_000_006], **fast)
+    made = strong_imprint(toys, "a", "b", seeds=[5, 6], num_inference_steps=3, level=40, cut=10)
+    for k in range(2):
+        picture = toys.image.decode(drawn.latent)[k, 0].numpy()
+        picture = np.clip(picture / max(0.2, np.quantile(picture, 0.998)), 0, 1)
+        sound = toys.sound.decode(played.latent)[k, 0].numpy()
+        assert np.allclose(made.pictures[k, 0], by_hand(picture, sound, 104.0, 40, 10), atol=1e-5)
+    assert made.recipe["method"] == "strong imprint"
+    assert (made.recipe["level"], made.recipe["cut"]) == (40, 10)
+
+
+def test_own_drawing_pressed_into_own_recording():
+    toys = with_axis(pair())
+    drawing = np.zeros((64, 32), np.float32)
+    drawing[20:40, 8:24] = 0.5
+    recording = Sound(np.linspace(0.2, 0.45, 8 * 80, dtype=np.float32), 800)  # 80 columns
+    made = press(toys, drawing, recording, level=45, cut=12)
+    sound = toys.sound.analyse(recording)[0, 0].numpy()
+    row = np.tile(drawing * 2, 3)[:, :80]
+    assert np.allclose(made.pictures[0, 0], by_hand(row, sound, 104.0, 45, 12), atol=1e-5)
+
+
+def test_no_strong_imprint_where_grey_levels_are_no_decibels():
+    for toys in (pair(), with_axis(pair(), None)):
+        with pytest.raises(ValueError, match=r"expected Modality\.axis"):
+            strong_imprint(toys, "a", "b", num_inference_steps=2)
 
 
 def test_colours_are_printed_in_grey(tmp_path):

@@ -153,14 +153,14 @@ def test_every_word_is_asked_on_the_test_split_only():
     assert not any(question.startswith("unseen") for question in evaluate.questions(exam, None))
 
 
-def test_the_card_shows_hits_in_per_cent_and_measures_as_they_are():
-    numbers = {"composed, joint": (0.25, 0.15, 0.35, 40)}
-    numbers |= {"composed, cycle error, dB": (3.21, 2.81, 3.61, 40)}
-    report = {"weights": "abc", "seeds": 8, "prompts": 40, "numbers": numbers}
+def test_the_card_shows_its_headlines_and_says_who_judged():
+    numbers = {"composed, sound judge": (0.25, 0.15, 0.35, 40)}
+    numbers |= {"composed, cycle error, dB": (3, 2.6, 3.4, 40)}
+    report = {"weights": "abc", "seeds": 8, "prompts": 40, "split": "test", "numbers": numbers}
     table = evaluation_table(json.loads(json.dumps(report)))
-    assert "| composed, joint | 25.0% | ± 10.0% | 40 |" in table
-    assert "| composed, cycle error, dB | 3.21 | ± 0.40 | 40 |" in table
-    assert "chance is 2.5%" in table
+    assert "| composed, as a sound | independent judge | 25.0% |" in table
+    assert "dB" not in table and table.count("\n| ") == 2  # the rest stands in the JSON
+    assert "chance is 2.5%" in table and "test words" in table
 
 
 @pytest.mark.slow
@@ -171,7 +171,11 @@ def test_one_question_of_the_shipped_pair(tmp_path):
     assert exam.make(*words).sub(full.make(*words)).abs().mean() < 0.02  # the same but for rounding
     rows, canvases = evaluate.ask_pair(exam, 0)
     assert canvases.shape == (2, 1, 128, 512)
-    expected = {f"{way}, {name}" for way in ("composed", "imprint") for name in ("image", "sound")}
+    expected = {
+        f"{way}, {name}"
+        for way in ("composed", "imprint", "strong imprint")
+        for name in ("image", "sound")
+    }
     assert expected | {"image only, image", "sound only, sound"} <= set(rows)
     assert len(rows["composed, image"]) == 2 and len(rows["composed, joint, best seed"]) == 1
     assert len(rows["composed, cycle error, dB"]) == 2

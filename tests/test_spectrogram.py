@@ -84,7 +84,7 @@ def test_settings_are_the_papers():
     assert (PAPER_MEL.hop_length, PAPER_MEL.n_mels) == (160, 256)
     assert np.exp([PAPER_MEL.log_min, PAPER_MEL.log_max]) == pytest.approx([1e-5, 200])
     decibels = (POCKET_MEL.log_max - POCKET_MEL.log_min) * 20 / np.log(10)
-    assert decibels == pytest.approx(65, abs=0.5)
+    assert POCKET_MEL.decibels == pytest.approx(decibels) == pytest.approx(104.3, abs=0.1)
 
 
 @SETTINGS

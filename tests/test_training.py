@@ -229,7 +229,27 @@ def test_a_sound_of_any_length_fills_the_canvas(frames):
     assert (quarters > 0.05).all()
 
 
-def test_a_placed_drawing_keeps_its_shape():
+def test_sounds_are_levelled_by_at_most_20_db():
+    rng = np.random.default_rng(0)
+    for grey in (120, 180, 250):
+        mel = np.full((128, 600), grey, np.uint8)
+        mel[:64] = 0  # what is black stays black
+        for _ in range(10):
+            out = canvas.fill_with_sound(rng, mel)
+            wanted = min(0.86, grey / 255 + 20 / canvas.DECIBELS)
+            assert wanted - 1e-3 <= out.max() <= 1
+            assert (out[:64] == 0).all()
+
+
+def test_pauses_go_on_in_the_background_of_their_clip():
+    mel = np.full((128, 60), 40, np.uint8)
+    mel[:, :20] = 220  # a knock in a room that is not silent
+    out = canvas.fill_with_sound(np.random.default_rng(0), mel)
+    assert np.quantile(out, 0.01) > 0.5 * 40 / 255  # digital silence nowhere
+
+
+def test_a_placed_drawing_keeps_its_shape(monkeypatch):
+    monkeypatch.setattr(canvas, "TILT", 0.0)
     image = np.zeros((128, 128), np.uint8)
     image[10:110, 40:90] = 255  # twice as high as wide
     out = canvas.place_drawing(np.random.default_rng(3), image) > 0.2
@@ -237,19 +257,31 @@ def test_a_placed_drawing_keeps_its_shape():
     assert height / width == pytest.approx(2, rel=0.05)
 
 
-def test_a_woven_canvas_keeps_its_shape_and_takes_the_texture():
+def test_drawings_are_tilted_by_a_few_degrees():
+    image = np.zeros((128, 128), np.uint8)
+    image[:, 60:68] = 255  # an upright line
+    rng, found = np.random.default_rng(0), []
+    for _ in range(300):
+        rows, columns = np.nonzero(canvas.tilted(rng, image) > 128)
+        found.append(np.degrees(np.arctan(np.polyfit(rows, columns, 1)[0])))
+    assert np.std(found) == pytest.approx(canvas.TILT, rel=0.15)
+
+
+def test_a_printed_canvas_lets_both_be_told():
+    """In dB: quieter by `cut` where the drawing is dark, `level` below the loudest where it is."""
     rng = np.random.default_rng(0)
     drawing, sound = np.zeros((2, 128, 128), np.float32)
     drawing[30:90, 40:80] = 1
-    sound[:, ::2] = 0.8  # clicks
-    assert np.array_equal(canvas.woven(drawing, sound, 0, 0), drawing)
-    out = canvas.woven(drawing, sound, hold=0.7, trace=0.25)
-    inside, outside = out[60, 50:60], out[10, 50:60]
-    assert inside == pytest.approx([1 - 0.7 * 0.2, 0.3] * 5)  # between the clicks 1 - 0.7 is left
-    assert outside == pytest.approx([0.2, 0] * 5)  # a quarter of the clicks
-    for hold, trace in rng.uniform(0, 1, (20, 2)):
-        out = canvas.woven(rng.random((8, 8)), rng.random((8, 8)), hold, trace)
-        assert out.min() >= 0 and out.max() <= 1
+    sound[:, ::2] = 0.9  # clicks
+    canvas_of = [canvas.printed(rng, drawing, sound) for _ in range(50)]
+    for out in canvas_of:
+        inside, outside = out[60, 50:60], out[10, 50:60]
+        assert inside[::2] == pytest.approx(0.9)  # the clicks as loud as ever in the drawing
+        cut = (0.9 - outside[::2]) * canvas.DECIBELS
+        assert canvas.CUT[0] - 0.01 <= cut.min() and cut.max() <= canvas.CUT[1] + 0.01
+        level = (0.9 - inside[1::2]) * canvas.DECIBELS
+        assert canvas.LEVEL[0] - 0.01 <= level.min() and level.max() <= canvas.LEVEL[1] + 0.01
+        assert (outside[1::2] == 0).all()
 
 
 def test_both_models_learn_from_canvases_of_one_kind(monkeypatch, tmp_path):
@@ -275,9 +307,16 @@ def test_both_models_learn_from_canvases_of_one_kind(monkeypatch, tmp_path):
     assert image["which"].tolist() == [0, 1, 2] * 61
     assert [int(n) for n in image["spans"].shape] == [183, 2]
     plain, woven = squares[:3], squares[3:]
-    assert (plain == 0).mean() > 0.2 > 0.05 > (woven == 0).mean()  # black, or a trace of sound
+    assert (plain == 0).mean() > 0.2 > 0.05 > (woven == 0).mean()  # black, or sound
     drawn, played = woven.mean(0), canvases[3:].reshape(-1, 128, 4, 128).mean((0, 2))
     assert np.abs(drawn - played).mean() < 0.1 * drawn.mean()
+
+
+def test_no_more_than_so_many_of_each_class():
+    records = [{"class": "rain"}] * 7 + [{"class": "wind"}] * 2
+    assert stages.at_most(None, list(range(9)), records, "class") == list(range(9))
+    assert stages.at_most(3, list(range(9)), records, "class") == [0, 3, 6, 7, 8]
+    assert stages.at_most(2, list(range(9)), records, "class") == [0, 4, 7, 8]
 
 
 DRAWINGS = {"cat": [0, 1], "dog": [2, 3], "owl": [4]}

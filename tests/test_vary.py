@@ -80,8 +80,10 @@ def test_rerecorded_sounds_keep_their_pitch_and_their_rhythm():
 
 
 def test_a_level_on_the_decibel_scale_stays_one():
-    """Grey levels are dB: 65 of them from black to white, so a colour of c dB adds c / 65."""
+    """Grey levels are dB: a colour of c dB adds c / DECIBELS."""
     mel = np.full((128, 50), 128, np.uint8)
     rng = np.random.default_rng(5)
     levels = np.concatenate([vary.rerecorded(rng, mel)[64:].ravel() for _ in range(40)])
-    assert levels.mean() / 255 * canvas.DECIBELS == pytest.approx(32.6, abs=2.5)
+    assert levels.mean() / 255 * canvas.DECIBELS == pytest.approx(
+        128 / 255 * canvas.DECIBELS, abs=2.5
+    )

@@ -4,6 +4,8 @@
     prepare   mel pictures of all clips
     vae       the shared autoencoder            (--minutes 15 is enough to begin)
     decoder   the decoder alone, further, at any later time
+    canvases  what the independent judge of sounds hears in training canvases, before and after the
+              autoencoder
     bank      latents of all drawings and sounds
     image     the picture U-Net                 (an hour or two on one core, minutes on a GPU)
     sound     the sound U-Net
@@ -50,6 +52,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--learning-rate", type=float)
     top.add_argument(
         "--variants", type=int, default=2, help="canvases of each drawing or clip; woven ones twice"
+    )
+    top.add_argument(
+        "--most", type=int, help="bank, vary: drawings of a concept and clips of a class at most"
     )
     top.add_argument(
         "--workers", type=int, default=0, help="draw, play, together, solo: processes that weave"
@@ -119,6 +124,12 @@ def run_harvest(args):
     main(args)
 
 
+def run_canvases(args):
+    from .canvases import main
+
+    main(args)
+
+
 def run_card(args):
     from .card import main
 
@@ -134,6 +145,7 @@ COMMANDS = {
     "curate": run_curate,
     "harvest": run_harvest,
     "errors": run_errors,
+    "canvases": run_canvases,
     "card": run_card,
     **{name: run_stage(name) for name in (*PREPARING, *LEARNING, *PACKING)},
 }

@@ -7,14 +7,20 @@ from tqdm import tqdm
 
 from ..models.pocket.networks import LATENT_CHANNELS
 from ..writing import written
-from .canvas import COLUMNS, ROWS, fill_with_sound, place_drawing, woven
-from .curate import centred
+from .canvas import (
+    COLUMNS,
+    ROWS,
+    cut_out,
+    fill_with_sound,
+    place_drawing,
+    placed,
+    printed,
+    quiet,
+    tilted,
+)
 from .loop import half_precision
 
-# How drawings and sounds are woven for both models alike. Real ones, woven at random with 0.7 and
-# 0.3, are both named rightly by the scorers in 47% of 120 canvases; with 0.5 and 0.15 in 25%.
-HOLD, TRACE = (0.5, 0.85), (0.2, 0.45)
-TYPICAL = 0.9  # of the rows of drawings show the most typical ones only (`curate`)
+TYPICAL = 0.8  # of the rows of drawings show the most typical ones only (`curate`)
 TYPICAL_CLIPS = 0.8  # of the clips: what they differ in is less than what drawings do
 
 
@@ -67,16 +73,29 @@ class Ground:
         """A concept's drawings, by default any core one's, four in a row (128, 512)."""
         concept = concept or self.concept(rng)
         if concept in self.typical and rng.random() < TYPICAL:
-            some, size = self.typical[concept], int(rng.integers(92, 122))
-            which = [some[rng.integers(len(some))] for _ in range(COLUMNS // ROWS)]
-            images = [self.images[k][:, ::-1] if turned else self.images[k] for k, turned in which]
-            return np.concatenate([centred(rng, image, size) for image in images], 1)
-        return self.placed(rng, rows or self.drawings[concept])
+            some = self.typical[concept]
+        else:
+            some = [(k, None) for k in rows or self.drawings[concept]]
+        if rng.random() < 0.3:  # a row of the same
+            some = [some[rng.integers(len(some))]]
+        squares = [self.square(rng, *self.solid(rng, some)) for _ in range(COLUMNS // ROWS)]
+        return np.concatenate(squares, 1)
 
-    def placed(self, rng, rows) -> np.ndarray:
-        """Any four of these drawings, placed at random (128, 512)."""
-        which = [rows[rng.integers(len(rows))] for _ in range(COLUMNS // ROWS)]
-        return np.concatenate([place_drawing(rng, self.images[k]) for k in which], 1)
+    def solid(self, rng, some):
+        """Any of some drawings, rather those of surfaces than those of thin lines."""
+        two = [some[rng.integers(len(some))] for _ in range(2)]
+        return max(two, key=lambda drawing: self.images[drawing[0]].mean())
+
+    def square(self, rng, k, turned=None) -> np.ndarray:
+        """A drawing placed at random (128, 128); `turned` says whether to mirror it, if known."""
+        if turned is None:
+            return place_drawing(rng, self.images[k])
+        image = cut_out(tilted(rng, self.images[k][:, ::-1] if turned else self.images[k]))
+        if image is None:
+            return np.zeros((ROWS, ROWS), np.float32)
+        bright = max(1.0, float(np.percentile(image[image > 16], 90)))
+        image = (image.astype(np.float32) * 255 / bright).clip(0, 255).astype(np.uint8)
+        return placed(rng, image, rng.uniform(80, 124)) * np.float32(rng.uniform(0.8, 1.0))
 
     def sound(self, rng) -> np.ndarray:
         """A clip of any class on a canvas (128, 512)."""
@@ -102,7 +121,7 @@ class Ground:
     def pair(self, rng, excluded=frozenset()):
         """(canvas, concept, clip): any drawings woven with any clip but the excluded."""
         concept, clip = self.match(rng, excluded)
-        canvas = self.weave(rng, self.drawing(rng, concept), self.played(rng, clip))
+        canvas = printed(rng, self.drawing(rng, concept), self.played(rng, clip))
         return canvas, concept, clip
 
     def match(self, rng, excluded=frozenset()):
@@ -111,11 +130,6 @@ class Ground:
             concept, kind = self.concept(rng), self.kind(rng)
             if (concept, kind) not in excluded:
                 return concept, self.clip(rng, kind)
-
-    @staticmethod
-    def weave(rng, drawing, sound) -> np.ndarray:
-        bright = sound / max(0.2, sound.max())
-        return woven(drawing, bright, rng.uniform(*HOLD), rng.uniform(*TRACE))
 
 
 def picture_bank(
@@ -146,7 +160,9 @@ def picture_bank(
                 sound = ground.sound(rng)
                 row = np.zeros_like(sound)
                 row[:, left : left + ROWS] = canvas
-                canvas = ground.weave(rng, row, sound)[:, left : left + ROWS]
+                canvas = printed(rng, row, sound)[:, left : left + ROWS]
+            else:
+                canvas = quiet(rng, canvas)
             yield canvas
 
     latents = encode_all(vae, canvases(), len(which))
@@ -168,7 +184,7 @@ def sound_bank(vae, ground, indices, out, *, variants=2, woven_variants=0, vary=
         for n, k in enumerate(which):
             canvas = ground.played(rng, k, vary)
             if n >= variants * len(indices):
-                canvas = ground.weave(rng, ground.drawing(rng), canvas)
+                canvas = printed(rng, ground.drawing(rng), canvas)
             yield canvas
 
     latents = encode_all(vae, canvases(), len(which), size=16)

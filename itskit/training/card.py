@@ -2,8 +2,9 @@
 
     <!-- begin NAME -->  …  <!-- end NAME -->
 
-`weights` comes from the manifest, `data` from the training set's records, `evaluation` from
-WORK/evaluation_test.json; what is not at hand is left as it stands.
+In MODEL_CARD.md `weights` comes from the manifest and `evaluation`, the headline numbers, from
+WORK/evaluation_SPLIT.json, which is copied whole beside it; in ATTRIBUTION.md `data` comes from the
+training set's records. What is not at hand is left as it stands.
 """
 
 import json
@@ -14,6 +15,17 @@ from ..models.pocket.weights import FOLDER, read_manifest, weights_hash
 from ..writing import written
 
 CARD = FOLDER.parent / "MODEL_CARD.md"
+ATTRIBUTION, EVALUATION = CARD.with_name("ATTRIBUTION.md"), CARD.with_name("evaluation.json")
+HEADLINES = {  # rows of the report: what they are, who judged
+    "image only, image": ("picture alone", "own scorer"),
+    "sound only, sound judge": ("sound alone", "independent judge"),
+    "composed, image": ("composed, as a picture", "own scorer"),
+    "composed, sound judge": ("composed, as a sound", "independent judge"),
+    "strong imprint, image": ("strong imprint, as a picture", "own scorer"),
+    "strong imprint, sound judge": ("strong imprint, as a sound", "independent judge"),
+    "held-out recordings, sound judge, before mel and back": ("recordings", "independent judge"),
+    "held-out recordings, sound judge, coded": ("recordings, coded", "independent judge"),
+}
 
 
 def fill(text: str, name: str, block: str) -> str:
@@ -39,18 +51,23 @@ def weights_table(folder) -> str:
 
 
 def evaluation_table(report: dict) -> str:
+    """The headline numbers of a report."""
     from .evaluate import as_text
 
-    rows = ["| result, judged by | named rightly | 95% interval | prompts |", "|---|---|---|---|"]
-    for name, (*found, count) in report["numbers"].items():
-        value, around = as_text(name, *found)
-        rows.append(f"| {name} | {value} | {around} | {count} |")
+    rows = [
+        "| what | judged by | named rightly | 95% interval | prompts |",
+        "|---|---|---|---|---|",
+    ]
+    for name, (what, judge) in HEADLINES.items():
+        if name in report["numbers"]:
+            *found, count = report["numbers"][name]
+            value, around = as_text(name, *found)
+            rows.append(f"| {what} | {judge} | {value} | {around} | {count} |")
     prompts = report["prompts"]
     note = (
-        f"Weights `{report['weights']}`, {report['seeds']} seeds a prompt; each result is named "
-        f"among the same {prompts} candidates, so chance is {1 / prompts:.1%}. Intervals are over "
-        "prompts (Student's t; Wilson's where each hits or misses). Rows in dB or cosines count "
-        "no hits: `itskit/training/measures.py`."
+        f"Weights `{report['weights']}`, {report['split']} words, {report['seeds']} seeds a prompt."
+        f" Each result is named among the same {prompts} candidates: chance is {1 / prompts:.1%}. "
+        "Intervals are over prompts. All rows: [evaluation.json](evaluation.json)."
     )
     return "\n".join([note, "", *rows])
 
@@ -60,12 +77,18 @@ def main(args):
 
     text = CARD.read_text(encoding="utf-8")
     text = fill(text, "weights", weights_table(FOLDER))
-    report = Path(args.work) / "evaluation_test.json"
+    report = Path(args.work) / f"evaluation_{args.split}.json"
     if report.exists():
-        numbers = json.loads(report.read_text(encoding="utf-8"))
-        text = fill(text, "evaluation", evaluation_table(numbers))
+        numbers = report.read_text(encoding="utf-8")
+        _write(EVALUATION, numbers)
+        text = fill(text, "evaluation", evaluation_table(json.loads(numbers)))
+    _write(CARD, text)
     if (args.data / "pictures.jsonl").exists():
-        text = fill(text, "data", attribution(args.data))
-    with written(CARD) as part:
+        text = ATTRIBUTION.read_text(encoding="utf-8")
+        _write(ATTRIBUTION, fill(text, "data", attribution(args.data)))
+
+
+def _write(path, text):
+    with written(path) as part:
         part.write_text(text, encoding="utf-8")
-    print(f"wrote {CARD}")
+    print(f"wrote {path}")

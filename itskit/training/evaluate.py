@@ -1,9 +1,10 @@
 """How often results are named rightly, and what else can be measured of them.
 
 For every pair of words and every seed: the picture model alone, the sound model alone, both
-composed, and the imprint (the picture printed into the finished spectrogram; Chen et al. 2024,
-section 4). Each result is named among the candidate words of the split. Real drawings and clips
-that nothing was trained on are named in the same table: they bound what a judge can do.
+composed, and the two alone printed into each other: the imprint (Chen et al. 2024, section 4) and
+the strong imprint (`itskit.baselines.press_into`). Each result is named among the candidate words
+of the split. Real drawings and clips that nothing was trained on are named in the same table: they
+bound what a judge can do.
 
 One question is one line in WORK/evaluation_SPLIT.jsonl, written when it is answered, so that a run
 that was stopped goes on where it was, and several processes may share the questions (`--part 1/2`
@@ -22,7 +23,8 @@ from PIL import Image
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ..baselines import print_into
+from ..baselines import press_into, print_into
+from ..baselines.printing import decibels_of, full_range
 from ..compose import compose, whole
 from ..intervals import interval, share_interval
 from ..modality import Pair
@@ -119,7 +121,7 @@ def ask_pair(exam: Examination, k: int):
     made = {"image only": exam.make(picture, None), "composed": exam.make(picture, sound)}
     if not exam.brief:
         made["sound only"] = exam.make(None, sound)
-        made["imprint"] = print_into(made["image only"], made["sound only"])
+        made |= imprints(made["image only"], made["sound only"], decibels_of(exam.pair))
     rows: dict[str, np.ndarray] = {}
     for way, canvases in made.items():
         senses = {"image only": ["image"], "sound only": ["sound"]}.get(way, ["image", "sound"])
@@ -127,10 +129,16 @@ def ask_pair(exam: Examination, k: int):
         rows |= {f"{way}, {who}": hit for found in hits for who, hit in found.items()}
         if len(senses) == 2:
             rows |= joint(way, *hits)
-        if way != "imprint" and not exam.brief:
+        if "imprint" not in way and not exam.brief:
             measured = measures.all_of(exam, canvases, senses[0])
             rows |= {f"{way}, {what}": values for what, values in measured.items()}
     return rows, made["composed"]
+
+
+def imprints(pictures, sounds, decibels):
+    """Both ways to print pictures into sounds, canvases (B, 1, H, W) each."""
+    strong = press_into(full_range(pictures), sounds, decibels)
+    return {"imprint": print_into(pictures, sounds), "strong imprint": strong}
 
 
 def joint(way, seen, heard):

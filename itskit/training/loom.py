@@ -12,6 +12,7 @@ import torch
 from safetensors import safe_open
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from .canvas import quiet
 from .captions import picture_caption, sound_caption
 from .loop import half_precision
 from .unet import clip_weights, concept_shares
@@ -87,7 +88,7 @@ class Loom(IterableDataset):
     def alone(self, rng) -> Batch:
         concepts = rng.choice(list(self.rows), self.size, p=self.concept_weights)
         clips = [self.clip(rng) for _ in range(self.size)]
-        pictures = [self.ground.drawing(rng, c, self.rows[c]) for c in concepts]
+        pictures = [quiet(rng, self.ground.drawing(rng, c, self.rows[c])) for c in concepts]
         sounds = [self.ground.played(rng, clip) for clip in clips]
         told = self.captions(rng, concepts, clips)
         return Batch(as_bytes(pictures), as_bytes(sounds), *told, woven=False)

@@ -21,7 +21,7 @@ from ..diagnose import likeness
 from ..metrics import vocoder_cycle
 from ..models import pocket
 from .bank import load_bank
-from .canvas import DECIBELS, fill_with_sound, place_drawing
+from .canvas import DECIBELS, fill_with_sound, place_drawing, quiet
 from .data import mel_pictures, read_clip, read_pictures, read_sounds
 
 UNITS = (", cosine", ", dB")  # how rows end that do not count hits
@@ -113,7 +113,7 @@ def ask_real(exam, real: Real, k: int):
     can make at best), and clips also as they were."""
     rng = np.random.default_rng(k)
     if real.sense == "image":
-        canvases = [place_drawing(rng, drawing) for drawing in real.items]
+        canvases = [quiet(rng, place_drawing(rng, drawing)) for drawing in real.items]
     else:
         canvases = [fill_with_sound(rng, mel_pictures(clip, (1,))[0]) for clip in real.items]
     canvases = torch.from_numpy(np.stack(canvases))[:, None].float()  # (n, 1, 128, W)

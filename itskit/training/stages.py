@@ -92,6 +92,9 @@ def vae(args):
     images, mels = _canvas_material(args)
     torch.manual_seed(args.seed)
     net = Autoencoder()
+    if args.from_shipped:
+        net.load_state_dict(read_weights(FOLDER, "vae.safetensors"))
+    net = net.to(memory_format=torch.channels_last)  # faster on a CPU
     loss = vae_training.loss_function(net, images, mels, size=args.batch or 16, seed=args.seed)
     out = args.work / "vae.safetensors"
     state = train(net, loss, out, budget=budget(args), peak=args.learning_rate or 1e-3)
@@ -119,11 +122,13 @@ def _code(args, split, name, woven, image=None, sound=None):
     mels, sounds = prepared_sounds(args)
     shares = unet_training.concept_shares(records)
     drawn = [k for k in rows_in(records, split) if shares[records[k]["concept"]] > 0]
+    drawn = at_most(args.most, drawn, records, "concept")
+    heard = at_most(args.most, rows_in(sounds, split), sounds, "class")
     ground = ground_of(images, records, mels, sounds)
     some = {"variants": args.variants, "woven_variants": woven * args.variants, "seed": args.seed}
     for make, sense, rows, alter in (
         (banks.picture_bank, "image", drawn, image),
-        (banks.sound_bank, "sound", rows_in(sounds, split), sound),
+        (banks.sound_bank, "sound", heard, sound),
     ):
         make(net, ground, rows, args.work / f"{sense}_{name}.safetensors", vary=alter, **some)
 
@@ -156,6 +161,12 @@ def grouped(rows, records, key) -> dict[str, list[int]]:
     for row in rows:
         groups.setdefault(records[row][key], []).append(row)
     return groups
+
+
+def at_most(most, rows, records, key) -> list[int]:
+    """The rows, of each concept or class no more than so many, evenly picked; all if it is None."""
+    groups = grouped(rows, records, key).values()
+    return [row for some in groups for row in some[:: max(1, -(-len(some) // (most or len(some))))]]
 
 
 # Squares alone for pictures: pocket.TILE says how they make a canvas.

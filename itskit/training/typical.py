@@ -9,6 +9,7 @@ from tqdm import tqdm
 from ..models.pocket.networks import Autoencoder, Scorer
 from ..writing import written
 from . import curate, stages
+from .canvas import printed
 from .captions import picture_caption, sound_caption
 from .data import read_pictures
 from .scorers import likelihoods as likelihoods_of
@@ -59,7 +60,7 @@ def _typical_clips(args, net, texts, images, records):
 
     @torch.no_grad()
     def likelihood(row):
-        some = [ground.weave(rng, ground.drawing(rng), ground.played(rng, row)) for _ in range(6)]
+        some = [printed(rng, ground.drawing(rng), ground.played(rng, row)) for _ in range(6)]
         latents = net.encode(torch.from_numpy(np.stack(some)[:, None]).float())
         return float(named(latents)[:, labels.index(sounds[row]["class"])].mean())
 

@@ -1,4 +1,4 @@
-"""The shared autoencoder: drawings and mel pictures, half and half."""
+"""The shared autoencoder: drawings, mel pictures, and both on one canvas."""
 
 import numpy as np
 import torch
@@ -7,22 +7,32 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ..models.pocket.networks import Autoencoder
-from .canvas import fill_with_sound, place_drawing
+from .canvas import DECIBELS, fill_with_sound, place_drawing, printed, quiet
 from .loop import half_precision
 
 
 def batch_of(rng, images, mels, size):
-    """(size, 1, 128, 128): half drawings, half windows of sounds."""
-    out = []
-    for k in range(size):
-        if k % 2:
-            out.append(place_drawing(rng, images[rng.integers(len(images))]))
-        else:
-            clip = mels[rng.integers(len(mels))]
-            canvas = fill_with_sound(rng, clip[rng.integers(len(clip))])
-            start = rng.integers(0, canvas.shape[1] - 127)
-            out.append(canvas[:, start : start + 128])
-    return torch.from_numpy(np.stack(out)[:, None])
+    """(size, 1, 128, 128): in turn a sound, a drawing, and two drawings printed into sounds."""
+    return torch.from_numpy(
+        np.stack([_crop(rng, images, mels, k % 4) for k in range(size)])[:, None]
+    )
+
+
+def _crop(rng, images, mels, kind) -> np.ndarray:
+    """(128, 128) of sound (0), drawing (1) or both (2, 3)."""
+    drawing = place_drawing(rng, images[rng.integers(len(images))])
+    if kind == 1:  # pictures that people bring along are brighter than those on sounds
+        return drawing if rng.random() < 0.2 else quiet(rng, drawing)
+    clip = mels[rng.integers(len(mels))]
+    canvas = fill_with_sound(rng, clip[rng.integers(len(clip))])
+    start = rng.integers(0, canvas.shape[1] - 127)
+    sound = canvas[:, start : start + 128]
+    return printed(rng, drawing, sound) if kind else sound
+
+
+def loudness(picture):
+    """About how loud each pixel is to an ear (Stevens 1957): its amplitude to the power of 0.3."""
+    return torch.exp(0.3 * DECIBELS * np.log(10) / 20 * (picture - 1))
 
 
 def edges(picture):
@@ -30,11 +40,24 @@ def edges(picture):
     return picture[..., 1:, :] - picture[..., :-1, :], picture[..., 1:] - picture[..., :-1]
 
 
+def lines(picture):
+    """Means over 80 ms and over 8 bands: what a tone and an onset are, whatever the grain."""
+    return F.avg_pool2d(picture, (1, 8), (1, 4)), F.avg_pool2d(picture, (8, 1), (4, 1))
+
+
 def reconstruction_loss(output, picture):
-    """L1 on grey levels and on edges."""
-    loss = F.l1_loss(output, picture)
-    for ours, theirs in zip(edges(output), edges(picture), strict=True):
+    """L1 on grey levels and on loudness, of pixels, edges and lines.
+
+    Grey levels are what an eye sees, of quiet and of loud alike. To an ear the loud ones count,
+    and there level lines and onsets more than each grain of a noise.
+    """
+    loss = 0.0
+    for see in (lambda x: x, loudness):
+        ours, theirs = see(output), see(picture)
         loss = loss + F.l1_loss(ours, theirs)
+        for parts in (edges, lines):
+            for mine, wanted in zip(parts(ours), parts(theirs), strict=True):
+                loss = loss + F.l1_loss(mine, wanted)
     return loss
 
 
@@ -44,13 +67,15 @@ def loss_function(net: Autoencoder, images, mels, *, size=16, kl_weight=2e-4, se
 
     def loss_of(step, progress):
         picture = batch_of(rng, images, mels, size)
-        mean, logvar = net.moments(picture)
-        latent = mean + torch.randn_like(mean) * (logvar / 2).exp()
-        output = net.decoder(latent) / 2 + 0.5
+        with half_precision():
+            mean, logvar = (x.float() for x in net.moments(picture))
+            latent = mean + torch.randn_like(mean) * (logvar / 2).exp()
+            output = net.decoder(latent).float() / 2 + 0.5
         reconstruction = reconstruction_loss(output, picture)
         kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
         return reconstruction + kl_weight * kl, {
             "l1": F.l1_loss(output, picture).detach(),
+            "loud": F.l1_loss(loudness(output), loudness(picture)).detach(),
             "kl": kl.detach(),
         }
 
@@ -72,9 +97,9 @@ class Critic(nn.Module):
         self.body = nn.Sequential(*layers, spectral_norm(nn.Conv2d(n_in, 1, 3, 1, 1)))
 
     def forward(self, picture):
-        """(B, 1, H, W) in [0, 1], drawings and sounds in turn → (B, 1, H/8, W/8)."""
-        sound = torch.zeros_like(picture)
-        sound[::2] = 1  # `batch_of` puts a drawing after each sound
+        """(B, 1, H, W) in [0, 1], of kinds in the order of `batch_of` → (B, 1, H/8, W/8)."""
+        sound = torch.ones_like(picture)
+        sound[1::4] = 0  # a drawing alone
         return self.body(torch.cat([picture * 2 - 1, sound], 1))
 
 

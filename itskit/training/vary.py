@@ -51,7 +51,7 @@ def rerecorded(rng, mel: np.ndarray) -> np.ndarray:
         sound = reverberant(sound, rng.uniform(0.7, 4.0))
     sound = np.where(sound > 1, sound + coloration(rng, len(sound))[:, None], 0)
     if rng.random() < 0.5:  # the hiss of what it was recorded with
-        hiss = rng.uniform(2, 22) + coloration(rng, len(sound))[:, None]
+        hiss = sound.max() - rng.uniform(43, 63) + coloration(rng, len(sound))[:, None]
         sound = np.maximum(sound, hiss + rng.normal(0, 2.5, sound.shape))
     return (sound.clip(0, DECIBELS) / DECIBELS * 255).round().astype(np.uint8)
 

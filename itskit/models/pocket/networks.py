@@ -47,6 +47,28 @@ class ResBlock(nn.Module):
         return x + self.body(x)
 
 
+class DeepBlock(ResBlock):
+    """Two residual blocks, the second of which does nothing before it has learned.
+
+    Weights of a ResBlock, as older ones are, load as those of a DeepBlock that does the same.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__(channels)
+        self.more = ResBlock(channels)
+        nn.init.zeros_(self.more.body[-1].weight)
+        nn.init.zeros_(self.more.body[-1].bias)
+        self.register_load_state_dict_pre_hook(_deepen)
+
+    def forward(self, x):
+        return self.more(super().forward(x))
+
+
+def _deepen(block: DeepBlock, state, prefix, *_):
+    for name, value in block.more.state_dict().items():
+        state.setdefault(f"{prefix}more.{name}", value)
+
+
 class Autoencoder(nn.Module):
     """Grey picture in [0, 1] ↔ latent, f = 8, four channels (Kingma & Welling 2013).
 
@@ -60,14 +82,14 @@ class Autoencoder(nn.Module):
         d1, d2, d3 = decoder_channels
         self.encoder = nn.Sequential(
             nn.PixelUnshuffle(4),  # (B, 16, H/4, W/4)
-            conv3(16, e1), ResBlock(e1),
-            conv3(e1, e2, stride=2), ResBlock(e2), ResBlock(e2),  # (B, e2, h, w)
+            conv3(16, e1), DeepBlock(e1),
+            conv3(e1, e2, stride=2), ResBlock(e2), DeepBlock(e2),  # (B, e2, h, w)
             ChannelNorm(e2), nn.SiLU(), conv3(e2, 2 * LATENT_CHANNELS),
         )  # fmt: skip
         self.decoder = nn.Sequential(
-            conv3(LATENT_CHANNELS, d1), ResBlock(d1), ResBlock(d1),
-            nn.Upsample(scale_factor=2), conv3(d1, d2), ResBlock(d2),
-            nn.Upsample(scale_factor=2), conv3(d2, d3), ResBlock(d3),  # (B, d3, H/2, W/2)
+            conv3(LATENT_CHANNELS, d1), ResBlock(d1), DeepBlock(d1),
+            nn.Upsample(scale_factor=2), conv3(d1, d2), DeepBlock(d2),
+            nn.Upsample(scale_factor=2), conv3(d2, d3), DeepBlock(d3),  # (B, d3, H/2, W/2)
             ChannelNorm(d3), nn.SiLU(), conv3(d3, 4),
             nn.PixelShuffle(2),  # (B, 1, H, W)
         )  # fmt: skip
