@@ -98,7 +98,7 @@ def _write_mp3(sound, file, recipe: dict | None = None) -> None:
     from itskit.export.carry import as_text
     from itskit.export.encode import within_full_scale
     from itskit.export.names import title_of
-    from itskit.spectrogram import normalise_loudness
+    from itskit.loudness import normalise_loudness
 
     coding = {"format": "MP3", "compression_level": 0.6, "bitrate_mode": "VARIABLE"}
     samples = normalise_loudness(sound.samples, sound.rate)

@@ -91,7 +91,7 @@ class Sound:
         """Write a sound file or file object; the suffix or `format` says WAV, FLAC or OGG."""
         import soundfile
 
-        from .spectrogram import normalise_loudness
+        from .loudness import normalise_loudness
 
         make_folder(path)
         samples = normalise_loudness(self.samples, self.rate)

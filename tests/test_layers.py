@@ -16,6 +16,7 @@ ROOT = Path(itskit.__file__).parent
 # A module may import modules of lower ranks. `compose` stands on ranks 0 to 3 alone, and what
 # stands beside it (the seed search, the baselines) may stand on it.
 RANKS = {
+    "loudness": -1,
     "threads": -1,  # below all, `spectrogram` among them
     "schedule": 0,
     "views": 0,

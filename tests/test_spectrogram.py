@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from itskit.loudness import _k_weighting, integrated_loudness, normalise_loudness
 from itskit.spectrogram import (
     PAPER_MEL,
     POCKET_MEL,
-    _k_weighting,
     column_seconds,
-    integrated_loudness,
     mel_picture,
-    normalise_loudness,
     reconstruct,
     row_frequencies,
 )

@@ -26,9 +26,9 @@ from PIL import Image
 
 import itskit
 from itskit import widgets
+from itskit.loudness import integrated_loudness
 from itskit.modality import Sound
 from itskit.sampling import Trajectory
-from itskit.spectrogram import integrated_loudness
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 

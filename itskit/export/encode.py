@@ -7,7 +7,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from ..spectrogram import normalise_loudness
+from ..loudness import normalise_loudness
 
 PICTURE_TYPE = "image/webp"
 MOST_PEAK = 0.96  # of what a lossy coder makes of a sound

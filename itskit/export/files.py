@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ..loudness import normalise_loudness
 from ..sampling import Trajectory
-from ..spectrogram import normalise_loudness
 from ..writing import written
 from .carry import KEY, add_to_wav, as_text, picture_options, recipe_of
 from .encode import within_full_scale

@@ -12,9 +12,9 @@ import traitlets
 from ..compose import DEFAULTS
 from ..compose import compose as compose_function
 from ..guidance import collect_notes
+from ..loudness import normalise_loudness
 from ..modality import Pair
 from ..sampling import Step, Trajectory
-from ..spectrogram import normalise_loudness
 from .background import NO_WORDS, give_way, in_background, plainly
 from .kept import Kept, result_figure
 from .weights import _png, _read

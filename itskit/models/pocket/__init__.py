@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from ... import media, spectrogram, threads
+from ...loudness import normalise_loudness
 from ...modality import Axis, Modality, Pair, Picture, Sound
 from ...schedule import stable_diffusion_alpha_bar
 from ...spectrogram import POCKET_MEL, mel_picture
@@ -168,7 +169,7 @@ def analyse_picture(what) -> torch.Tensor:
 def render_sound(picture) -> Sound:
     """(1, 128, W) mel picture → sound at matched loudness and limited peak."""
     y = spectrogram.reconstruct(picture[0], POCKET_MEL)
-    return Sound(spectrogram.normalise_loudness(y, POCKET_MEL.sr), POCKET_MEL.sr)
+    return Sound(normalise_loudness(y, POCKET_MEL.sr), POCKET_MEL.sr)
 
 
 def render_sound_near(picture, near: Sound) -> Sound:
