@@ -28,7 +28,8 @@ _HOME = {
     "hunt": "hunt",
 }
 _NAMESPACES = (
-    "schedule", "views", "baselines", "metrics", "diagnose", "plots", "export", "widgets",
+    "schedule", "views", "baselines", "metrics", "diagnose", "plots", "export",
+    "progress", "widgets",
 )  # fmt: skip
 __all__ = [*_HOME, *_NAMESPACES]
 

@@ -16,7 +16,8 @@ from . import __version__, media, schedule
 from .guidance import Guide, encode_prompt, weight_map
 from .modality import Modality, Pair, Picture, Sound
 from .progress import tqdm
-from .sampling import Step, Trajectory, as_seed, encode, init_latent, sample
+from .sampling import Step, Trajectory, encode, init_latent, sample
+from .schedule import as_seed
 
 DEFAULTS = {
     "image_negative": "",

@@ -13,7 +13,8 @@ from . import metrics
 from .compose import compose, whole
 from .modality import Pair
 from .progress import tqdm
-from .sampling import Trajectory, as_seed
+from .sampling import Trajectory
+from .schedule import as_seed
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ import torch
 from PIL import Image
 
 from .compose import compose, whole
-from .intervals import interval, paper_interval, share_interval  # noqa: F401 (they belong here)
+from .intervals import interval, paper_interval, share_interval  # noqa: F401
 from .modality import Pair, Picture, Sound
 from .progress import tqdm
 
@@ -344,8 +344,7 @@ def vocoder_cycle(result, item: int = 0) -> Cycle:
     """
     asked = result.mel_picture(item=item)  # (H, W)
     heard = result.pair.sound.analyse(result.sound(item=item))[0, 0].numpy()  # (H, W')
-    columns = min(asked.shape[1], heard.shape[1])
-    asked, heard = asked[:, :columns], heard[:, :columns]
+    asked, heard = asked[:, : heard.shape[1]], heard[:, : asked.shape[1]]
     seen = (asked > 0) & (heard > 0)
     level = float(np.median((asked - heard)[seen])) if seen.any() else 0.0
     return Cycle(asked, np.where(heard > 0, (heard + level).clip(0, 1), 0.0))

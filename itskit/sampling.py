@@ -17,6 +17,7 @@ from torch import Tensor
 from . import media, schedule
 from .guidance import Guide, blend, estimate_noises, shares
 from .modality import Modality, Pair, Picture, Sound, make_folder
+from .schedule import as_seed
 from .writing import written
 
 
@@ -39,18 +40,6 @@ class Step:
     clean: Tensor = field(repr=False)
     noises: tuple[Tensor | None, ...] = field(repr=False)
     weights: tuple[float, ...]
-
-
-def as_seed(seed) -> int:
-    """A seed as the whole number that it is. Raises ValueError for one that is none, and for one
-    that PyTorch cannot take."""
-    try:
-        whole = int(seed)
-        if whole == seed and -(2**63) <= whole < 2**64:
-            return whole
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise ValueError(f"seed={seed!r}: expected a whole number from -2**63 to 2**64 - 1, such as 7")
 
 
 def init_latent(

@@ -99,3 +99,15 @@ def final_alpha_bar(solver: str, alpha_bar: Tensor) -> Tensor:
     """Where a run ends: Stable Diffusion's DDIM on alpha_bar[0], a trace of noise that its decoder
     expects (set_alpha_to_one False); DPM-Solver++ on the clean latent itself (sigma 0)."""
     return alpha_bar[0] if solver == "ddim" else torch.ones_like(alpha_bar[0])
+
+
+def as_seed(seed) -> int:
+    """A seed as the whole number that it is. Raises ValueError for one that is none, and for one
+    that PyTorch cannot take."""
+    try:
+        whole = int(seed)
+        if whole == seed and -(2**63) <= whole < 2**64:
+            return whole
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ValueError(f"seed={seed!r}: expected a whole number from -2**63 to 2**64 - 1, such as 7")

@@ -10,7 +10,7 @@ from .. import schedule
 from ..guidance import Guide, encode_prompt, estimate_noise
 from ..modality import Modality, Picture
 from ..progress import tqdm
-from ..sampling import as_seed
+from ..schedule import as_seed
 
 
 def keep_luminance(colour: Tensor, grey: Tensor) -> Tensor:

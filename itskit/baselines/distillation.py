@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from .. import schedule
 from ..guidance import Guide, encode_prompt, estimate_noise
 from ..modality import Modality, Pair, make_folder
-from ..sampling import as_seed, init_latent
+from ..sampling import init_latent
+from ..schedule import as_seed
 from ..writing import written
 from .canvas import Canvas
 

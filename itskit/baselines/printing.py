@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..compose import compose, whole
 from ..modality import Pair
-from ..sampling import as_seed
+from ..schedule import as_seed
 from .canvas import Canvas
 
 # The paper's settings, for the paper's pair: imprint(pair, "…", "…", **PAPER_IMPRINT)

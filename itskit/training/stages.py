@@ -80,9 +80,8 @@ def decoder(args):
     net = trained(Autoencoder(), "vae", args).train()
     net.encoder.requires_grad_(False)
     net.decoder = net.decoder.to(memory_format=torch.channels_last)  # faster on a CPU
-    loss = vae_training.sharpening_loss_function(
-        net, images, mels, size=args.batch or 8, seed=args.seed + 1
-    )
+    size, seed = args.batch or 8, args.seed + 1
+    loss = vae_training.sharpening_loss_function(net, images, mels, size=size, seed=seed)
     run = args.work / "decoder.safetensors"
     state = train(net, loss, run, budget=budget(args), peak=args.learning_rate or 6e-4)
     save_weights(state, out)
@@ -240,7 +239,7 @@ def together(args):
     calls = [call_of(nets["image"], args, TILE), call_of(nets["sound"], args)]
     loss = unet_training.together_loss_function(
         calls, partial(latents_of, coder, device=args.device),
-        _woven(args, repeat=KEPT), text_bank(args.device),
+        _batches(args, repeat=KEPT), text_bank(args.device),
         [partial(layout_loss, nets[name]) for name in names], device=args.device, seed=args.seed,
     )  # fmt: skip
     out, peak = args.work / "together.safetensors", args.learning_rate or 2e-4
@@ -283,7 +282,7 @@ def _learn_solo(args, name, columns):
     shift = torch.nn.ParameterDict({name: torch.zeros(TEXT_ROWS, TEXT_WIDTH)}).to(args.device)
     loss = unet_training.alone_loss_function(
         call_of(unet, args), partial(latents_of, coder, device=args.device),
-        map(SHOWN[name], _woven(args, alone=1.0)),
+        map(SHOWN[name], _batches(args, alone=1.0)),
         lambda captions: texts(captions).to(args.device) + shift[name],
         columns=columns, device=args.device, seed=args.seed,
     )  # fmt: skip
@@ -298,7 +297,7 @@ def _train_alone(args, name, columns):
     coder = trained(Autoencoder(), "vae", args).to(args.device)
     loss = unet_training.alone_loss_function(
         call_of(net, args), partial(latents_of, coder, device=args.device),
-        map(SHOWN[name], _woven(args)), text_bank(args.device), partial(layout_loss, net),
+        map(SHOWN[name], _batches(args)), text_bank(args.device), partial(layout_loss, net),
         columns=columns, device=args.device, seed=args.seed,
     )  # fmt: skip
     run, peak = args.work / f"{name}_alone.safetensors", args.learning_rate or 6e-4
@@ -306,7 +305,7 @@ def _train_alone(args, name, columns):
     save_weights(state, out)
 
 
-def _woven(args, **ways):
+def _batches(args, **ways):
     return batches(loom_of(args, kept=harvested(args.work), **ways), args.workers)
 
 
