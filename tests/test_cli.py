@@ -385,7 +385,7 @@ def test_how_a_file_is_read_can_be_chosen(run, tmp_path):
     chosen = ["--init-fit", "crop", "--init-background", "#808080"]
     code, _, err = run(*command, *chosen, "--init-start", 1.5, "--init-duration", 2)
     assert code == 0, err
-    recipe = json.loads(one_file(tmp_path / "out", ".json").read_text())
+    recipe = json.loads(one_file(tmp_path / "out", ".json").read_text(encoding="utf-8"))
     expected = {"init_fit": "crop", "init_background": "#808080", "init_start": 1.5}
     assert (expected | {"init_duration": 2.0}).items() <= recipe.items()
     grey = np.full((100, 100, 3), 128, np.uint8).tobytes()

@@ -42,7 +42,9 @@ def test_a_kernel_shows_the_bar_as_plain_output(code):
 
 
 def test_a_script_keeps_stdout_for_results(code):
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
+    )
     assert done.stdout == "" and "3/3" in done.stderr
 
 

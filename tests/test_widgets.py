@@ -669,9 +669,9 @@ BUSY_SCRIPT = """
 import time, itskit
 from itskit import widgets
 pair = itskit.load_pair()
-live, composer = widgets.Live(pair), widgets.Composer(pair)
+live, composer = (make(pair, 'a bell', 'rain') for make in (widgets.Live, widgets.Composer))
 composer.controls['num_inference_steps'].value = 100
-result = itskit.compose(pair, 'a', 'b', num_inference_steps=8, progress=False)
+result = itskit.compose(pair, 'a bell', 'rain', num_inference_steps=8, progress=False)
 scrubber = widgets.Scrubber(result, kept=2)
 {busy}
 time.sleep({pause})
@@ -683,7 +683,7 @@ time.sleep({pause})
 @pytest.mark.parametrize("name", BUSY)
 def test_a_script_that_ends_in_the_middle_ends_well(name, pause):
     script = BUSY_SCRIPT.format(busy=BUSY[name], pause=pause)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -699,7 +699,7 @@ scrubber._answer(scrubber, {'type': 'ask', 'track': 'clean'}, [])
     paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     environment = os.environ | {"PYTHONPATH": paths}
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=environment
+        [sys.executable, "-c", script], capture_output=True, encoding="utf-8", env=environment
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert int(done.stdout) < 20
@@ -722,4 +722,4 @@ def test_a_kernel_that_shuts_down_in_the_middle_ends_well(tmp_path):
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-    assert "terminate" not in (tmp_path / "log").read_text()
+    assert "terminate" not in (tmp_path / "log").read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ from ..loudness import normalise_loudness
 PICTURE_TYPE = "image/webp"
 MOST_PEAK = 0.96  # of what a lossy coder makes of a sound
 PROBE_AT = 0.25  # s, where the probe's click lies
+MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
 def sound_type() -> str:
@@ -34,10 +35,11 @@ def sound_bytes(
     """The MP3 file of `samples` (n,) at `rate` Hz, by default at the toolkit's loudness.
 
     3 to 7 kB a second at 16 kHz, at a variable bit rate; a higher `level` of compression, in
-    [0, 1], gives smaller files. Uncompressed WAV where libsndfile was built without MP3.
+    [0, 1], gives smaller files. Uncompressed WAV where libsndfile was built without MP3, or the
+    rate is none of MP3's; browsers tell by the content.
     """
     coding = {"format": "WAV", "subtype": "PCM_16"}
-    if sound_type() == "audio/mpeg":
+    if sound_type() == "audio/mpeg" and rate in MP3_RATES:
         coding = {"format": "MP3", "subtype": "MPEG_LAYER_III", "compression_level": level}
         coding["bitrate_mode"] = "VARIABLE"
     samples = normalise_loudness(samples, rate) if loudness else samples

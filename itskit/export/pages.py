@@ -88,7 +88,7 @@ def page(
     """
     tag = tag_of(
         steps=steps,
-        keyframes=keyframes if keyframes != 6 else None,
+        keyframes=keyframes if keyframes != 4 else None,
         scores=digest({}, json.dumps(scores).encode()) if scores else None,
     )
     path = file_for(path, stem_of(trajectory, item) + tag, ".html")

@@ -34,7 +34,9 @@ def running_lab(folder):
     port = free_port()
     (folder / ".config" / "labconfig").mkdir(parents=True)
     quiet = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
-    (folder / ".config" / "labconfig" / "page_config.json").write_text(json.dumps(quiet))
+    (folder / ".config" / "labconfig" / "page_config.json").write_text(
+        json.dumps(quiet), encoding="utf-8"
+    )
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
     command += [f"--port={port}", "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"]
     command += ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url="]
@@ -54,7 +56,7 @@ def running_lab(folder):
                 urllib.request.urlopen(f"{address}/api", timeout=2).close()
                 break
             except OSError:
-                assert server.poll() is None, (folder / ".log").read_text()
+                assert server.poll() is None, (folder / ".log").read_text(encoding="utf-8")
                 time.sleep(0.5)
         yield address
     finally:
