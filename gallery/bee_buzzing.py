@@ -7,7 +7,6 @@ entry = Entry(
     sound="a bee buzzing",
     seed=6,
     # a thin sound wins too easily
-    settings={"image_scale": 14.0, "sound_scale": 8.0},
     remark="A buzz is a stack of level lines that never ends, and stripes are lines too.",
 )
 

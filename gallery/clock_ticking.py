@@ -7,7 +7,6 @@ entry = Entry(
     sound="a clock ticking",
     seed=6,
     # a thin sound wins too easily
-    settings={"image_scale": 14.0, "sound_scale": 8.0},
     remark="Ticks are thin upright lines; a round dial has to be hung on them.",
 )
 

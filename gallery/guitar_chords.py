@@ -7,7 +7,6 @@ entry = Entry(
     sound="guitar chords being strummed",
     seed=7,
     # a thin sound wins too easily
-    settings={"image_scale": 14.0, "sound_scale": 8.0},
     remark="Chords begin with an edge and fade in level lines, as strings lie along a neck.",
 )
 

@@ -7,7 +7,6 @@ entry = Entry(
     sound="a horse galloping",
     seed=6,
     # a thin sound wins too easily
-    settings={"image_scale": 14.0, "sound_scale": 8.0},
     remark="Hoofbeats stand in a row of columns, and so do legs.",
 )
 

@@ -7,7 +7,6 @@ entry = Entry(
     sound="an owl hooting",
     seed=4,
     # a thin sound wins too easily
-    settings={"image_scale": 14.0, "sound_scale": 8.0},
     remark="A hoot is one smooth tone low on the canvas; nearly all of the owl has to be silent.",
 )
 

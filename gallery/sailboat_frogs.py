@@ -6,7 +6,6 @@ entry = Entry(
     image="a sailboat",
     sound="frogs croaking",
     seed=3,
-    settings={"image_scale": 14.0},
     remark="Every croak is an upright column of bands, and stands where a boat can have its mast.",
 )
 
