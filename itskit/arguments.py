@@ -10,6 +10,8 @@ from functools import partial
 from math import inf, isfinite
 from pathlib import Path
 
+from itskit import __version__
+
 SOLVERS = ("ddim", "dpmpp_2m")
 FITS = ("pad", "crop", "stretch")
 UNSAID = {
@@ -197,3 +199,90 @@ def _somebody_begins(args: argparse.Namespace, like: str) -> bool:
         return True  # alone, it begins
     steps = settings["num_inference_steps"]
     return any(round(settings[f"{name}_start"] * steps) == 0 for name in speaking)
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their options; `args.command` says which one was typed."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show where an error came from")
+    whole = Parser(prog="itskit", description="Images that sound: one picture that also plays.")
+    whole.add_argument("--version", action="version", version=f"itskit {__version__}")
+    commands = whole.add_subparsers(
+        title="commands", dest="command", required=True, metavar="COMMAND"
+    )
+
+    compose = commands.add_parser(
+        "compose", parents=[common], help="two prompts in, one picture that is also a sound out"
+    )
+    either = compose.add_mutually_exclusive_group()
+    either.add_argument(
+        "--seed", type=seed, default=0, metavar="N", help="where the noise comes from (0)"
+    )
+    either.add_argument("--seeds", type=seeds, metavar="1,2,3", help="one result for each")
+    compose.set_defaults(parser=compose)
+
+    hunt = commands.add_parser("hunt", parents=[common], help="the best of many seeds")
+    hunt.add_argument(
+        "--seeds",
+        type=tried,
+        default=range(16),
+        metavar="16",
+        help="how many, or which: 1,2,3 (16)",
+    )
+    some = {"type": whole_number(1), "default": 4, "metavar": "N"}
+    hunt.add_argument("--keep", **some, help="how many of them to write (4)")
+    hunt.add_argument("--batch", **some, help="how many at a time (4)")
+    hunt.set_defaults(parser=hunt)
+
+    for command in (compose, hunt):
+        for name, verb in (("IMAGE_PROMPT", "look"), ("SOUND_PROMPT", "sound")):
+            about = f"what it should {verb} like"
+            command.add_argument(name.lower(), metavar=name, type=words, help=about)
+        for flag, keyword, kind, text in SETTINGS:
+            text = f"{text} ({usual(keyword)})"
+            command.add_argument(flag, dest=keyword, type=kind, metavar=kind.__name__, help=text)
+        solver = f"who takes the steps ({usual('solver')})"
+        command.add_argument("--solver", choices=SOLVERS, help=solver)
+        presets = sorted({name for names in PRESETS.values() for name in names})
+        settings = "a named set of settings (none); pocket has paper, the others have both"
+        command.add_argument("--preset", choices=presets, help=settings)
+        _add_pair(command, "pocket")
+
+    again = commands.add_parser("again", parents=[common], help="make a result from its recipe")
+    recipe = "the .json, or any file that itskit made"
+    again.add_argument("recipe", metavar="RECIPE", type=file, help=recipe)
+    _add_pair(again, None)
+    again.set_defaults(parser=again)
+
+    for command in (compose, hunt, again):
+        start = "start from a picture or a recording (from noise)"
+        command.add_argument("--init", metavar="FILE", type=file, help=start)
+        command.add_argument("--no-video", action="store_true", help="no MP4 (there is one)")
+        command.add_argument("--no-page", action="store_true", help="no HTML page (there is one)")
+
+    printing = commands.add_parser(
+        "print", parents=[common], help="a drawing of yours printed into a recording of yours"
+    )
+    drawing, recording = "a picture; ink on light paper is seen, too", "a sound, of any length"
+    printing.add_argument("drawing", metavar="DRAWING", type=file, help=drawing)
+    printing.add_argument("recording", metavar="RECORDING", type=file, help=recording)
+    level = "dB below the loudest sound at which the drawing stands (50)"
+    printing.add_argument("--level", type=number(0), default=50.0, metavar="X", help=level)
+    cut = "dB by which the sound is quieter where the drawing is dark (16)"
+    printing.add_argument("--cut", type=number(0), default=16.0, metavar="X", help=cut)
+    ink = "whether dark is what is drawn (if the picture's border is light)"
+    printing.add_argument("--invert", action=argparse.BooleanOptionalAction, help=ink)
+    _add_pair(printing, "pocket")
+    printing.set_defaults(parser=printing, no_video=True)
+
+    for command in (compose, hunt, again, printing):
+        command.add_argument("--out", default="out", type=Path, help="folder for the files (out)")
+
+    info = commands.add_parser("info", parents=[common], help="versions, weights, licences")
+    _add_pair(info, "pocket")
+    return whole
+
+
+def _add_pair(command: argparse.ArgumentParser, usual: str | None) -> None:
+    text = f"{', '.join(PAIRS)} or a folder of pocket weights ({usual or 'the recipe’s'})"
+    command.add_argument("--pair", metavar="PAIR", type=pair, default=usual, help=text)

@@ -4,7 +4,6 @@ Importing this module is light; torch and the models are imported by the command
 Errors are one line on stderr with exit code 2 (`--debug` shows where they came from).
 """
 
-import argparse
 import json
 import os
 import sys
@@ -13,7 +12,6 @@ import warnings
 from importlib import metadata
 from pathlib import Path
 
-from itskit import __version__
 from itskit import arguments as says
 from itskit.writing import check_folder, written
 
@@ -25,11 +23,11 @@ def main(argv: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # a console without emoji must not stop a composition
             stream.reconfigure(errors="replace")
     argv = list(map(_as_typed, sys.argv[1:])) if argv is None else argv
-    args = _parser().parse_args(argv or ["--help"])
+    args = says.parser().parse_args(argv or ["--help"])
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            return args.run(args) or 0
+            return COMMANDS[args.command](args) or 0
     except KeyboardInterrupt:
         print("itskit: stopped", file=sys.stderr)
         return 130
@@ -38,76 +36,6 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print(f"itskit: error: {_one_line(error)}", file=sys.stderr)
         return 2
-
-
-def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--debug", action="store_true", help="show where an error came from")
-    parser = says.Parser(
-        prog="itskit", description="Images that sound: one picture that also plays."
-    )
-    parser.add_argument("--version", action="version", version=f"itskit {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    compose = commands.add_parser(
-        "compose", parents=[common], help="two prompts in, one picture that is also a sound out"
-    )
-    seeds = compose.add_mutually_exclusive_group()
-    seeds.add_argument(
-        "--seed", type=says.seed, default=0, metavar="N", help="where the noise comes from (0)"
-    )
-    seeds.add_argument("--seeds", type=says.seeds, metavar="1,2,3", help="one result for each")
-    compose.set_defaults(run=_compose, parser=compose)
-
-    hunt = commands.add_parser("hunt", parents=[common], help="the best of many seeds")
-    hunt.add_argument(
-        "--seeds",
-        type=says.tried,
-        default=range(16),
-        metavar="16",
-        help="how many, or which: 1,2,3 (16)",
-    )
-    some = {"type": says.whole_number(1), "default": 4, "metavar": "N"}
-    hunt.add_argument("--keep", **some, help="how many of them to write (4)")
-    hunt.add_argument("--batch", **some, help="how many at a time (4)")
-    hunt.set_defaults(run=_hunt, parser=hunt)
-
-    for command in (compose, hunt):
-        for name, verb in (("IMAGE_PROMPT", "look"), ("SOUND_PROMPT", "sound")):
-            about = f"what it should {verb} like"
-            command.add_argument(name.lower(), metavar=name, type=says.words, help=about)
-        for flag, keyword, kind, text in says.SETTINGS:
-            text = f"{text} ({says.usual(keyword)})"
-            command.add_argument(flag, dest=keyword, type=kind, metavar=kind.__name__, help=text)
-        solver = f"who takes the steps ({says.usual('solver')})"
-        command.add_argument("--solver", choices=says.SOLVERS, help=solver)
-        presets = sorted({name for names in says.PRESETS.values() for name in names})
-        settings = "a named set of settings (none); pocket has paper, the others have both"
-        command.add_argument("--preset", choices=presets, help=settings)
-        _add_pair(command, "pocket")
-
-    again = commands.add_parser("again", parents=[common], help="make a result from its recipe")
-    recipe = "the .json, or any file that itskit made"
-    again.add_argument("recipe", metavar="RECIPE", type=says.file, help=recipe)
-    _add_pair(again, None)
-    again.set_defaults(run=_again, parser=again)
-
-    for command in (compose, hunt, again):
-        start = "start from a picture or a recording (from noise)"
-        command.add_argument("--init", metavar="FILE", type=says.file, help=start)
-        command.add_argument("--out", default="out", type=Path, help="folder for the files (out)")
-        command.add_argument("--no-video", action="store_true", help="no MP4 (there is one)")
-        command.add_argument("--no-page", action="store_true", help="no HTML page (there is one)")
-
-    info = commands.add_parser("info", parents=[common], help="versions, weights, licences")
-    _add_pair(info, "pocket")
-    info.set_defaults(run=_info)
-    return parser
-
-
-def _add_pair(command: argparse.ArgumentParser, usual: str | None) -> None:
-    text = f"{', '.join(says.PAIRS)} or a folder of pocket weights ({usual or 'the recipe’s'})"
-    command.add_argument("--pair", metavar="PAIR", type=says.pair, default=usual, help=text)
 
 
 # ---- commands ------------------------------------------------------------------------------------
@@ -157,6 +85,22 @@ def _again(args) -> int:
     return args.missing
 
 
+def _print(args) -> int:
+    pair = _begin(args.pair, args)
+    from itskit import export
+    from itskit.baselines import press
+    from itskit.export.names import digest, safe_name
+
+    print(f"Printing {args.drawing} into {args.recording}")
+    options = {"level": args.level, "cut": args.cut, "invert": args.invert}
+    result = press(pair, args.drawing, args.recording, **options)
+    names = [safe_name(Path(path).stem, 40) for path in (args.drawing, args.recording)]
+    stem = str(args.out / f"{'--'.join(names)}-{digest(result.recipe)}")
+    _made(export.png(result, stem + ".png"), "the picture")
+    _made(export.audio(result, stem + ".wav"), "its sound")
+    return args.missing
+
+
 def _info(args) -> None:
     for name in ("itskit", "torch", "diffusers", "transformers", "numpy"):
         print(f"{name:14}{_version(name)}")
@@ -167,6 +111,9 @@ def _info(args) -> None:
     print(f"{'latent':14}{' x '.join(map(str, pair.image.latent_shape))}")
     print(f"{'presets':14}{', '.join(sorted(pair.presets)) or 'none'}")
     print(f"{'licence':14}{_licence(pair.name)}")
+
+
+COMMANDS = {"compose": _compose, "hunt": _hunt, "again": _again, "print": _print, "info": _info}
 
 
 def _settings(args) -> dict:

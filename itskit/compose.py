@@ -177,6 +177,11 @@ def recompose(pair: Pair, recipe: dict, **changes) -> Trajectory:
     `changes` are keyword arguments of `compose` that replace the recipe's, such as `callback`, or
     `init`, which a recipe only describes. Warns if the networks, or `init`, are not the recipe's.
     """
+    if method := recipe.get("method"):  # of `baselines`
+        raise ValueError(
+            f"the recipe is of a {method}, which was not composed: expected a recipe of `compose`; "
+            "`itskit.baselines` makes the others"
+        )
     made_with = recipe.get("pair"), recipe.get("weights_hash")
     if made_with != (pair.name, pair.weights_hash):
         warnings.warn(

@@ -10,7 +10,7 @@ import torch
 from a_run import NASTY, composing_pair
 
 import itskit
-from itskit import cli
+from itskit import arguments, cli
 from itskit.export import again
 from itskit.export.names import stem_for
 
@@ -57,7 +57,7 @@ def by_shell(line, pair):
     program, *words = shlex.split(line)
     assert program == "itskit"
     words.remove(f"--pair={pair.name}")  # it takes pairs that it knows, or folders
-    args = cli._parser().parse_args(words)
+    args = arguments.parser().parse_args(words)
     assert isinstance(args, argparse.Namespace)
     settings = cli._settings(args)
     prompts = args.image_prompt, args.sound_prompt

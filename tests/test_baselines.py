@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import soundfile
 import tiny_folders
 import torch
 import torch.nn.functional as F
@@ -114,12 +115,71 @@ def test_strong_imprint_is_two_runs_and_the_rule():
 def test_own_drawing_pressed_into_own_recording():
     toys = with_axis(pair())
     drawing = np.zeros((64, 32), np.float32)
-    drawing[20:40, 8:24] = 0.5
-    recording = Sound(np.linspace(0.2, 0.45, 8 * 80, dtype=np.float32), 800)  # 80 columns
+    drawing[20:40, 8:24] = 0.6
+    recording = Sound(np.repeat(np.linspace(0.2, 0.3, 80, dtype=np.float32), 8), 800)  # 80 columns
     made = press(toys, drawing, recording, level=45, cut=12)
     sound = toys.sound.analyse(recording)[0, 0].numpy()
-    row = np.tile(drawing * 2, 3)[:, :80]
+    sound = sound + 0.95 - np.quantile(sound, 0.998)  # its loudest is near white
+    row = np.zeros((64, 80), np.float32)  # two of them fit, each in the middle of its half
+    row[:, 4:36] = row[:, 44:76] = drawing / 0.6
     assert np.allclose(made.pictures[0, 0], by_hand(row, sound, 104.0, 45, 12), atol=1e-5)
+    short = Sound(recording.samples[:80], 800)  # 10 columns: silence follows, none of it is cut
+    made = press(toys, drawing, short, level=45, cut=12)
+    sound = np.zeros((64, 32), np.float32)
+    sound[:, :10] = toys.sound.analyse(short)[0, 0] + 0.95 - toys.sound.analyse(short).max()
+    assert made.pictures.shape[-1] == 32
+    assert np.allclose(made.pictures[0, 0], by_hand(drawing / 0.6, sound, 104, 45, 12), atol=0.01)
+
+
+@pytest.mark.parametrize(("paper", "ink"), [(255, 0), (200, 20), (40, 230)])
+def test_what_is_drawn_is_bright_on_whatever_ground(paper, ink):
+    toys = with_axis(pair())
+    drawing = np.full((64, 32), paper, np.uint8)
+    drawing[20:40, 8:24] = ink
+    recording = Sound(np.full(8 * 32, 0.01, np.float32), 800)
+    seen = press(toys, drawing, recording, cut=104).pictures[0, 0].numpy()  # the ink alone is left
+    inside = np.zeros((64, 32), bool)
+    inside[20:40, 8:24] = True
+    darkest, brightest = seen[inside].min(), seen[~inside].max()
+    assert darkest > brightest + 0.1
+    other = press(toys, drawing, recording, cut=104, invert=paper < 128).pictures[0, 0].numpy()
+    assert other[inside].max() < other[~inside].min()
+
+
+def test_a_blank_sheet_is_refused():
+    recording = Sound(np.full(8 * 32, 0.4, np.float32), 800)
+    for blank in (np.ones((64, 32)), np.zeros((64, 32))):
+        with pytest.raises(ValueError, match="nothing in the drawing but its ground"):
+            press(with_axis(pair()), blank, recording)
+
+
+@pytest.mark.parametrize(("seconds", "columns"), [(0.4, 128), (2.0, 256), (7.0, 768)])
+def test_files_of_any_length_are_pressed_and_saved(tmp_path, seconds, columns):
+    """Ink on white paper and a recording that is far too quiet, as files, by the shipped pair."""
+    pocket = itskit.load_pair("pocket")
+    paper = Image.new("RGB", (300, 300), "white")
+    paper.paste("navy", (100, 100, 200, 200))
+    paper.save(tmp_path / "ink.jpg")
+    noise = np.random.default_rng(0).normal(size=round(seconds * 44100)) * 1e-3
+    soundfile.write(tmp_path / "rain.flac", noise, 44100)
+    made = press(pocket, str(tmp_path / "ink.jpg"), tmp_path / "rain.flac", level=40)
+    canvas = made.mel_picture()
+    assert canvas.shape == (128, columns)
+    loudest = np.quantile(canvas[:, : round(seconds * 100)], 0.998)
+    assert 0.94 - 16 / 104 < loudest < 0.96  # near white, but where it is pressed in
+    at = 64 if columns == 128 else columns // 2 - 64  # the middle of a square
+    for column in range(at, columns, 128):
+        assert canvas[64, column] >= 0.5
+    again = itskit.export.png(made, tmp_path / "out" / "a.png")
+    with Image.open(again) as image:
+        assert np.array_equal(np.asarray(image), np.asarray(made.picture().image))
+    heard = itskit.export.audio(made, tmp_path / "out")
+    assert soundfile.info(heard).duration == pytest.approx(columns / 100)
+    said = itskit.export.read_recipe(heard)
+    assert said == itskit.export.read_recipe(again) == made.recipe
+    assert (said["method"], said["level"], said["drawing"]["kind"]) == ("press", 40, "Picture")
+    with pytest.raises(ValueError, match="recipe is of a press, which was not composed"):
+        itskit.recompose(pocket, said)
 
 
 def test_no_strong_imprint_where_grey_levels_are_no_decibels():

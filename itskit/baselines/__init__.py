@@ -2,7 +2,7 @@
 
     imprint    a picture printed into a finished spectrogram
     strong_imprint  the same, where neither eye nor ear misses much; what composing has to beat
-    press      a drawing of one's own into a recording of one's own, by the same rule
+    press      a drawing of one's own into a recording of one's own, by the same rule; both as files
     sds        a picture that both models pull at, step by step (score distillation)
     colourise  colours for a grey picture that stays as it is, to whoever sees only its light
 

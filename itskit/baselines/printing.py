@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from ..compose import compose, whole
+from .. import media
+from ..compose import _describe, compose, whole
 from ..modality import Pair
 from ..schedule import as_seed
 from .canvas import Canvas
@@ -24,6 +26,8 @@ PAPER_IMPRINT = {
     "solver": "ddim",
     "spacing": "leading",
 }
+
+LOUDEST = 0.95  # grey of the loudest in a recording of one's own
 
 
 def print_into(picture: Tensor, spectrogram: Tensor, strength: float = 0.5) -> Tensor:
@@ -118,20 +122,79 @@ def strong_imprint(
 
 
 @torch.no_grad()
-def press(pair: Pair, drawing, recording, *, level: float = 50.0, cut: float = 16.0) -> Canvas:
+def press(
+    pair: Pair,
+    drawing,
+    recording,
+    *,
+    level: float = 50.0,
+    cut: float = 16.0,
+    invert: bool | None = None,
+) -> Canvas:
     """A drawing of one's own pressed into a recording of one's own (`press_into`).
 
-    Either is what `itskit.encode` takes: a Picture or PIL image, bright where it is to be seen; a
-    Sound or samples at the pair's rate. The drawing is repeated, or cut off, to last as long as the
-    recording.
+    drawing    what `itskit.media.read_picture` reads, the path of a file too. It is never cut: it
+               is repeated as often as it fits into the recording, or the recording is followed by
+               silence until it fits once.
+    recording  what `itskit.media.read_sound` reads, of any length; bare samples are at the rate of
+               the pair's sounds. Its loudest (the 99.8% quantile) is brought near to white.
+    level, cut  in dB
+    invert     whether dark is what is drawn. None: if the border of the picture is light (the
+               median of its outermost pixels above half), for that is paper, which becomes black,
+               and black ink becomes white.
+
+    Raises ValueError for a drawing in which there is nothing, and where `strong_imprint` does.
     """
-    picture = pair.image.analyse(drawing).float().mean(1, keepdim=True)  # (1, 1, H, w)
-    sound = pair.sound.analyse(recording).float().mean(1, keepdim=True)  # (1, 1, H, W)
-    times = -(-sound.shape[-1] // picture.shape[-1])
-    picture = picture.repeat(1, 1, 1, times)[..., : sound.shape[-1]]
-    pressed = press_into(full_range(picture), sound, decibels_of(pair), level=level, cut=cut)
-    recipe = {"method": "press", "pair": pair.name, "level": level, "cut": cut, "crop": False}
+    decibels = decibels_of(pair)
+    picture = _drawn(pair.image.analyse(media.read_picture(drawing)), invert)  # (1, 1, H, w)
+    recording = media.fit_sound(media.read_sound(recording, sr=pair.sound.axis.rate))
+    sound = _near_white(pair.sound.analyse(recording).float().mean(1, keepdim=True))
+    sound = F.pad(sound, (0, max(0, picture.shape[-1] - sound.shape[-1])))  # (1, 1, H, W)
+    pressed = press_into(_in_a_row(picture, sound.shape[-1]), sound, decibels, level=level, cut=cut)
+    recipe = {
+        "method": "press",
+        "pair": pair.name,
+        "drawing": _describe(media.read_picture(drawing)),
+        "recording": _describe(recording),
+        "level": level,
+        "cut": cut,
+        "invert": invert,
+        "crop": False,
+    }
     return Canvas(pressed, recipe, pair)
+
+
+def _drawn(picture: Tensor, invert: bool | None) -> Tensor:
+    """A person's picture (1, C, H, w) as a drawing (1, 1, H, w), what is drawn white on black."""
+    picture = picture.float().mean(1, keepdim=True)
+    edges = picture[..., 0, :], picture[..., -1, :], picture[..., 0], picture[..., -1]
+    border = torch.cat([edge.flatten() for edge in edges]).median()
+    if border > 0.5 if invert is None else invert:
+        paper = border if border > 0.5 else 1.0  # seldom white in a photograph
+        picture = (1 - picture / paper).clamp(0, 1)
+    if picture.max() < 0.02:
+        raise ValueError(
+            "there is nothing in the drawing but its ground: expected something brighter than its "
+            "dark border or darker than its light one; invert=True or False says what is drawn"
+        )
+    return full_range(picture)
+
+
+def _in_a_row(picture: Tensor, width: int) -> Tensor:
+    """A drawing (1, 1, H, w) as often as it fits into (1, 1, H, width), evenly, on black."""
+    count = width // picture.shape[-1]
+    row = picture.new_zeros(*picture.shape[:-1], width)
+    for k in range(count):
+        left = round((k + 0.5) * width / count - picture.shape[-1] / 2)
+        row[..., left : left + picture.shape[-1]] = picture
+    return row
+
+
+def _near_white(sound: Tensor) -> Tensor:
+    """A spectrogram in dB, louder or quieter, so that its loudest is near white. Black is silence,
+    and stays."""
+    loudest = torch.quantile(sound.flatten(), 0.998)
+    return torch.where((sound > 0) & (loudest > 0), sound + LOUDEST - loudest, sound).clamp(0, 1)
 
 
 def full_range(picture: Tensor) -> Tensor:

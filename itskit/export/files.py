@@ -22,19 +22,21 @@ from .scrub import keyframes
 def png(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None = None) -> Path:
     """Write the picture of the result, or of a step, as PNG; the written path comes back.
 
+    A `baselines.Canvas` will do, too; it has no steps.
+
     As for every exporter, `path` is a file's name or a folder, where the file is named after the
     prompts; folders are made.
     """
     recipe = recipe_of(trajectory, item)
     path = file_for(path, stem_of(trajectory, item) + tag_of(step=step), ".png")
-    image = trajectory.picture(step, item).image
+    image = trajectory.picture(item=item, **_at(step)).image
     with written(path) as part:
         image.save(part, format="PNG", **picture_options(recipe, ".png"))
     return path
 
 
 def audio(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None = None) -> Path:
-    """Write the sound of the result, or of a step, at the toolkit's loudness.
+    """Write the sound of the result, or of a step, at the toolkit's loudness; of a Canvas, too.
 
     The suffix chooses WAV (16 bit; also without a path), FLAC, Ogg Vorbis or MP3.
     """
@@ -45,7 +47,7 @@ def audio(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None 
     kinds |= {".ogg": ("OGG", "VORBIS"), ".mp3": ("MP3", "MPEG_LAYER_III")}
     path = file_for(path, stem_of(trajectory, item) + tag_of(step=step), *kinds)
     container, coding = kinds[path.suffix.lower()]
-    sound = trajectory.sound(step, item)
+    sound = trajectory.sound(item=item, **_at(step))
     samples = normalise_loudness(sound.samples, sound.rate)
     if container in ("OGG", "MP3"):
         samples = within_full_scale(samples, sound.rate, format=container, subtype=coding)
@@ -60,6 +62,11 @@ def audio(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None 
     with written(path) as part:
         part.write_bytes(data.getvalue())
     return path
+
+
+def _at(step: int | None) -> dict:
+    """For `picture` and `sound`; a Canvas has no step to be asked for."""
+    return {} if step is None else {"step": step}
 
 
 def animation(

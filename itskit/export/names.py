@@ -44,11 +44,13 @@ def stem_for(recipe: dict, content: bytes = b"") -> str:
 
 
 def stem_of(trajectory: Trajectory, item: int = 0) -> str:
-    """`stem_for` an item of a result. Of a loop of one's own, the latent tells which it is."""
+    """`stem_for` an item of a result. Of a loop of one's own, the latent tells which it is; of a
+    Canvas, its picture."""
     recipe = recipe_of(trajectory, item)
     if "weights_hash" in recipe:  # by `compose`: all that made it is there
         return stem_for(recipe)
-    return stem_for(recipe, trajectory.latent[item].float().cpu().numpy().tobytes())
+    made = trajectory.latent if hasattr(trajectory, "latent") else trajectory.pictures
+    return stem_for(recipe, made[item].float().cpu().numpy().tobytes())
 
 
 def digest(recipe: dict, content: bytes = b"") -> str:
