@@ -27,8 +27,9 @@ TEMPLATE = """<!doctype html>
 <p>Each picture is also the spectrogram of its sound: time runs from left to right, low sounds lie
 at the bottom, bright is loud. Press play, or click in a picture where you want to begin; on a play
 button, the left and right arrow keys move by half a second.</p>
-<p>All of them were made by <a href="https://github.com/itskit/itskit">itskit</a> from two prompts
-and a seed, by its small pocket pair on a CPU, and each is made again by a file of a few lines.
+<p>They were made by <a href="https://github.com/itskit/itskit">itskit</a> from two prompts
+and a seed, by its small pocket pair on a CPU, and each is made again by a file of a few lines. What
+is not composed says so: it shows what composing has to beat.
 {rule}</p>
 </header>
 <main>
@@ -66,7 +67,7 @@ aria-label="{sound}, from the picture of {image}"></audio>
 <p class="remark">{remark}</p>
 <p class="seed">{seed}</p>
 <p class="links">
-<a href="{name}/{page}">Scrub through its steps<span class="quiet">: {title}</span></a></p>
+<a href="{name}/{page}">{look}<span class="quiet">: {title}</span></a></p>
 <details><summary>How this was made<span class="quiet">: {title}</span></summary>
 <pre tabindex="0"><code>{source}</code></pre>
 <p><a href="{name}.py">{name}.py</a>, run with <code>python gallery/{name}.py</code></p></details>
@@ -108,6 +109,7 @@ def facts(module: ModuleType, recipe: dict, choices: dict) -> dict:
         "picture": PICTURE,
         "track": SOUND,
         "page": PAGE,
+        "look": "Look into it" if entry.baseline else "Scrub through its steps",
         "width": width,
         "height": height,
         "seconds": width * POCKET_MEL.hop_length / POCKET_MEL.sr,
@@ -117,7 +119,9 @@ def facts(module: ModuleType, recipe: dict, choices: dict) -> dict:
 def seed_of(entry, choice: dict | None) -> str:
     """The seed, how it was found, and the settings that are the entry's own."""
     said = f"Seed {entry.seed}"
-    if choice and choice["seed"] == entry.seed and not entry.failure:
+    if entry.baseline:
+        said = f"Not composed: {entry.baseline.replace('_', ' ')} · seed {entry.seed}"
+    if choice and choice["seed"] == entry.seed and entry.is_chosen:
         said += f", the best of {choice['asked']['seeds']}"
     for name, value in entry.settings.items():
         said += f" · {name.removeprefix('num_').replace('_', ' ')} {value}"

@@ -22,6 +22,8 @@ class Entry:
     remark    one sentence: what to look and listen for, or what goes wrong and why
     settings  keyword arguments of `itskit.compose`, numbers and words; the pair's own otherwise
     failure   shown for what goes wrong; its seed is never chosen
+    baseline  the function of `itskit.baselines` that makes it, to be compared with the composition
+              whose words and seed it has; nothing: it is composed
     """
 
     image: str
@@ -30,26 +32,39 @@ class Entry:
     remark: str
     settings: dict = field(default_factory=dict)
     failure: bool = False
+    baseline: str = ""
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether choose.py finds its seed."""
+        return not (self.failure or self.baseline)
 
     def failing(self, remark: str, **settings) -> Entry:
         """The same words and the same seed with other settings, to show what they spoil."""
         settings = {**self.settings, **settings}
         return replace(self, remark=remark, settings=settings, failure=True)
 
+    def made_by(self, baseline: str, remark: str, **settings) -> Entry:
+        """The same words and the same seed by another way, whose settings all are given here."""
+        return replace(self, remark=remark, settings=settings, baseline=baseline)
+
     def make(self, beside, pair=None, **changes) -> Path:
-        """Compose, and write picture, sound and page into the folder named after `beside`.
+        """Compose, or do what the baseline does, and write picture, sound and page into the folder
+        named after `beside`.
 
         `beside` is the entry's own file, `pair` the shipped one unless it is given, `changes` are
         further settings. What was there is replaced; an interrupted run replaces nothing.
         """
         import itskit
+        from itskit import baselines
         from itskit.compose import whole
 
         folder = Path(beside).with_suffix("")
         settings = {"progress": pair is None, **self.settings, **changes}
         pair = pair or itskit.load_pair("pocket")
-        result = itskit.compose(pair, self.image, self.sound, seed=self.seed, **settings)
-        write(whole(result), folder)
+        way = getattr(baselines, self.baseline) if self.baseline else itskit.compose
+        result = way(pair, self.image, self.sound, seed=self.seed, **settings)
+        write(result if self.baseline else whole(result), folder)
         print(f"{folder.name}: {', '.join(FILES)}", flush=True)
         return folder
 
@@ -72,13 +87,28 @@ def write(result, folder: Path) -> None:
 
 
 def _page(result) -> str:
-    """The scrubber with PAGE_STEPS steps of the result: the whole one is `itskit.export.page`."""
-    from itskit import export
-    from itskit.export import scrub
+    """The scrubber with PAGE_STEPS steps of the result: the whole one is `itskit.export.page`. A
+    Canvas has one frame, and no line of `compose` makes it again."""
+    from itskit import baselines, export
+    from itskit.export import encode, scrub
 
-    facts = scrub.facts(result)
+    if isinstance(result, baselines.Canvas):
+        facts = scrub.facts(_one_step(result)) | {"again": None}
+        _write_mp3(result.sound(), heard := BytesIO())
+        seen = encode.picture_bytes(result.picture().image, quality=80)
+        frames = [scrub.Frame("clean", 0, seen, heard.getvalue())]
+    else:
+        facts, frames = scrub.facts(result), _frames(result)
     facts["tracks"] = facts["tracks"][:1]
-    return export.page_html(facts, _frames(result))
+    return export.page_html(facts, frames)
+
+
+def _one_step(canvas):
+    """A Canvas as the only step of a run in which nobody spoke, for what a page says beside it."""
+    from itskit.sampling import Step, Trajectory
+
+    latent = canvas.pair.image.encode(canvas.pictures[:1])
+    return Trajectory((Step(0, 0, latent, latent, latent, (), ()),), canvas.recipe, canvas.pair)
 
 
 def _frames(result):
@@ -128,9 +158,12 @@ def asked(entry: Entry, pair) -> dict:
     """What a recipe must say that was made from this entry with this pair as they are now."""
     from itskit.compose import DEFAULTS
 
+    made_by = {"method": entry.baseline.replace("_", " ")} if entry.baseline else {}
     preset = pair.presets.get(entry.settings.get("preset"), {})
     settings = {**DEFAULTS, **pair.defaults, **preset, **entry.settings}
-    return {
+    if entry.baseline:  # whose models speak one at a time: each begins, and no start is theirs
+        settings = {k: v for k, v in settings.items() if not k.endswith("_start")}
+    return made_by | {
         "pair": pair.name,
         "weights_hash": pair.weights_hash,
         "image_prompt": entry.image,

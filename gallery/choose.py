@@ -3,6 +3,7 @@
 It may be interrupted: a pairing that is chosen is written down, and asked again only when its
 words, its settings, the weights or the number of seeds have changed. A seed that a person wrote
 into an entry afterwards stays. Failures keep their seeds: they show what happens, not what can.
+Baselines have the seed of the composition that they are compared with.
 """
 
 import argparse
@@ -29,7 +30,7 @@ def main(argv=None) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="pairings (all)")
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"how many to try ({SEEDS})")
     args = parser.parse_args(argv)
-    pairings = [module for module in entries(args.names) if not module.entry.failure]
+    pairings = [module for module in entries(args.names) if module.entry.is_chosen]
     import itskit
 
     pair = itskit.load_pair("pocket")

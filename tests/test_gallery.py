@@ -1,10 +1,14 @@
 """The gallery: short entries, outputs that are theirs, and a page that plays one sound at once."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
+from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 
@@ -18,10 +22,11 @@ GALLERY = Path(__file__).parent.parent / "gallery"
 sys.path.insert(0, str(GALLERY))  # the entries import what they share by its bare name
 
 from _index import index_html  # noqa: E402
-from _make import FILES, PICTURE, SOUND, Entry, entries, is_current, recipe_in  # noqa: E402
+from _make import FILES, PAGE, PICTURE, SOUND, Entry, entries, is_current, recipe_in  # noqa: E402
 from choose import write_seed  # noqa: E402
 
 from itskit import export  # noqa: E402
+from itskit.baselines import strong_imprint  # noqa: E402
 
 ENTRIES = entries()
 NAMES = [module.__name__ for module in ENTRIES]
@@ -48,7 +53,15 @@ def test_there_are_pairings_and_failures():
     assert len(NAMES) - len(fails) >= 24
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith("fails_")])
+def test_baselines_stand_beside_what_they_are_compared_with():
+    composed = {(m.entry.image, m.entry.sound, m.entry.seed) for m in ENTRIES if m.entry.is_chosen}
+    others = [module.entry for module in ENTRIES if module.entry.baseline]
+    assert {"strong_imprint"} <= {entry.baseline for entry in others}
+    assert {(entry.image, entry.sound, entry.seed) for entry in others} <= composed
+    assert all("compared" in entry.remark and not entry.failure for entry in others)
+
+
+@pytest.mark.parametrize("name", [m.__name__ for m in ENTRIES if m.entry.is_chosen])
 def test_a_chosen_seed_goes_into_the_entry(name, tmp_path):
     copy = tmp_path / f"{name}.py"
     before = (GALLERY / copy.name).read_text(encoding="utf-8")
@@ -103,7 +116,9 @@ def made(tmp_path_factory):
     folder, pair = tmp_path_factory.mktemp("gallery"), composing_pair()
     castle = Entry("a castle", "bells", 3, "It rings.", {"num_inference_steps": 3})
     nasty = Entry(NASTY, NASTY, 4, NASTY, {"num_inference_steps": 2}, failure=True)
-    modules = [module_of("castle", castle, folder), module_of("nasty", nasty, folder)]
+    printed = castle.made_by("strong_imprint", "Compared.", level=40.0, num_inference_steps=2)
+    named = {"castle": castle, "nasty": nasty, "printed": printed}
+    modules = [module_of(name, entry, folder) for name, entry in named.items()]
     for module in modules:
         module.entry.make(module.__file__, pair)
     page = index_html({m: recipe_in(folder / m.__name__) for m in modules}, {})
@@ -139,8 +154,8 @@ def test_outputs_are_those_of_their_entries(made):
 def test_the_page_lists_each_entry_once_and_prompts_are_text(made):
     folder, *_ = made
     listed = Listed((folder / "index.html").read_text(encoding="utf-8"))
-    assert listed.cards == ["castle", "nasty"]
-    assert listed.prompts == ["a castle", "bells", NASTY, NASTY]
+    assert sorted(listed.cards) == ["castle", "nasty", "printed"]
+    assert listed.prompts == ["a castle", "bells"] * 2 + [NASTY, NASTY]  # failures come last
     assert listed.tags.count("script") == 1  # index.js, and none out of a prompt
     local = [link for link in listed.links if not link.startswith(("#", "https://"))]
     assert [link for link in local if not (folder / link).is_file()] == []
@@ -155,7 +170,7 @@ def test_every_entry_gets_one_card():
 
 
 def test_what_has_changed_is_stale(made):
-    folder, (castle, _), pair = made
+    folder, (castle, _, printed), pair = made
     entry, there = castle.entry, folder / "castle"
     assert is_current(entry, there, pair)
     assert not is_current(replace(entry, seed=5), there, pair)
@@ -163,6 +178,29 @@ def test_what_has_changed_is_stale(made):
     assert not is_current(replace(entry, settings={"num_inference_steps": 4}), there, pair)
     assert not is_current(entry, there, replace(pair, weights_hash="other"))
     assert not is_current(entry, folder / "never made", pair)
+    other, there = printed.entry, folder / "printed"
+    assert is_current(other, there, pair)
+    assert not is_current(replace(other, baseline=""), there, pair)
+    assert not is_current(replace(other, baseline="imprint"), there, pair)
+    assert not is_current(replace(other, settings={**other.settings, "level": 50}), there, pair)
+    assert not is_current(replace(other, seed=5), there, pair)
+
+
+def test_a_baseline_shows_one_frame_and_says_what_it_is(made):
+    folder, _, pair = made
+    recipe, page = recipe_in(folder / "printed"), (folder / "printed" / PAGE).read_text("utf-8")
+    assert (recipe["method"], recipe["level"], recipe["cut"]) == ("strong imprint", 40.0, 16.0)
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
+    assert [(one["track"], one["step"]) for one in data["frames"]] == [("clean", 0)]
+    assert data["again"] is None  # `compose` would make something else
+    truth = strong_imprint(pair, "a castle", "bells", seed=3, level=40.0, num_inference_steps=2)
+    with Image.open(folder / "printed" / PICTURE) as image:
+        assert np.array_equal(np.asarray(image), np.asarray(truth.picture().image))
+    with Image.open(BytesIO(b64decode(data["frames"][0]["picture"]))) as image:
+        seen = np.asarray(image.convert("L"), float)
+    assert np.abs(seen - np.asarray(truth.picture().image)).mean() < 5
+    index = (folder / "index.html").read_text(encoding="utf-8")
+    assert "Not composed: strong imprint · seed 3" in index
 
 
 @pytest.mark.slow
@@ -199,21 +237,21 @@ def test_the_page_shows_its_cards_and_plays_one_sound_at_a_time(browser, made):
     assert page.locator(".card").count() == len(modules)
     page.locator("img").last.scroll_into_view_if_needed()
     page.wait_for_function("[...document.images].every((one) => one.naturalWidth === 512)")
-    assert page.evaluate(PLAYING) == [False, False]  # nothing begins by itself
+    assert page.evaluate(PLAYING) == [False] * 3  # nothing begins by itself
 
-    first, second = page.locator(".play").all()
+    first, second, _ = page.locator(".play").all()
     assert first.get_attribute("aria-label").startswith("Play: bells")
     first.focus()
     page.keyboard.press("Enter")
     page.wait_for_function("document.querySelector('audio').currentTime > 0.2")
-    assert page.evaluate(PLAYING) == [True, False]
+    assert page.evaluate(PLAYING) == [True, False, False]
     assert first.get_attribute("aria-label").startswith("Pause: bells")
     swept = float(page.locator(".playhead").first.evaluate("e => parseFloat(e.style.left)"))
     assert 100 * 0.1 / 5.12 < swept < 100
 
     second.click()
     page.wait_for_function("document.querySelectorAll('audio')[1].currentTime > 0.1")
-    assert page.evaluate(PLAYING) == [False, True]
+    assert page.evaluate(PLAYING) == [False, True, False]
     page.keyboard.press("Escape")
     page.wait_for_function(f"!({PLAYING}).includes(true)")
     assert errors == []
