@@ -17,9 +17,11 @@ from a_run import NASTY, castle, fake_pair
 from PIL import Image
 
 import itskit
-from itskit import arguments, export
+from itskit import arguments, export, media
+from itskit.baselines import press
 from itskit.cli import main, read_start
 from itskit.schedule import noise_from_clean
+from itskit.spectrogram import mel_picture
 
 WORDS = ["a castle with towers", "church bells ringing"]
 QUICK = ["--steps", "4", "--no-video", "--no-page"]
@@ -201,6 +203,57 @@ def test_a_picture_to_begin_with_is_asked_for_again(run, tmp_path):
     assert run("again", recipe, "--init", start, "--no-video", "--no-page")[0] == 0
 
 
+# ---- print ---------------------------------------------------------------------------------------
+
+
+def printing_pair():
+    """As `known_pair`, but its sounds are painted as they are heard."""
+    pair = known_pair()
+
+    def analyse(sound):
+        return mel_picture(media.whole_columns(sound.samples, 160, 128))[None, None]
+
+    return replace(pair, sound=replace(pair.sound, analyse=analyse))
+
+
+def test_a_drawing_is_printed_into_a_recording(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(itskit, "load_pair", lambda name: printing_pair())
+    paper = Image.new("L", (128, 128), 255)
+    paper.paste(0, (40, 40, 90, 90))
+    paper.save(tmp_path / "My ink.png")
+    noise = np.random.default_rng(1).normal(size=2 * 16000).astype(np.float32) / 20
+    soundfile.write(tmp_path / "rain.wav", noise, 16000)
+    argv = ["print", "My ink.png", "rain.wav", "--level", "40", "--cut", "20", "--out", "made"]
+    code, out, err = run(*argv)
+    assert (code, err) == (0, "")
+    seen, heard = one_file(tmp_path / "made", ".png"), one_file(tmp_path / "made", ".wav")
+    assert seen.stem == heard.stem and seen.stem.startswith("my-ink--rain-")
+    assert str(seen.relative_to(tmp_path)) in out and str(heard.relative_to(tmp_path)) in out
+    files = tmp_path / "My ink.png", tmp_path / "rain.wav"
+    truth = press(printing_pair(), *files, level=40, cut=20)
+    with Image.open(seen) as image:
+        assert np.array_equal(np.asarray(image), np.asarray(truth.picture().image))
+    assert export.read_recipe(seen) == export.read_recipe(heard) == truth.recipe
+    assert soundfile.info(heard).duration == pytest.approx(2.56)
+    assert run(*argv, "--no-invert")[0] == 0  # another name, and the paper is what is drawn
+    assert len(list((tmp_path / "made").iterdir())) == 4
+    code, _, err = run("again", seen)
+    assert code == 2 and len(err.splitlines()) == 1
+
+
+def test_what_cannot_be_printed_is_one_clear_line(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(itskit, "load_pair", lambda name: printing_pair())
+    Image.new("L", (128, 128), 255).save(tmp_path / "blank.png")
+    soundfile.write(tmp_path / "a.wav", np.full(16000, 0.1), 16000)
+    for argv, said in (
+        (("a.wav", "a.wav"), "is a recording: expected a picture"),
+        (("blank.png", "blank.png"), "is a picture: expected a recording"),
+        (("blank.png", "a.wav"), "nothing in the drawing but its ground"),
+    ):
+        code, _, err = run("print", *argv)
+        assert code == 2 and said in err.splitlines()[-1], err
+
+
 # ---- errors: one line, code 2 --------------------------------------------------------------------
 
 
@@ -252,6 +305,11 @@ def test_a_picture_to_begin_with_is_asked_for_again(run, tmp_path):
         (["hunt", *WORDS, "--seeds", "0"], "--seeds: expected how many (1 or more), or which"),
         (["again", "missing.json"], "RECIPE: expected a file that is there, got 'missing.json'"),
         (["again", "a-file", "--pair", "nonesuch"], "--pair: expected pocket"),
+        (["print", "missing.png", "a-file"], "DRAWING: expected a file that is there"),
+        (["print", "a-file"], "RECORDING"),
+        (["print", "a-file", "a-file", "--level", "-5"], "--level: expected a number, 0 or more"),
+        (["print", "a-file", "a-file", "--cut", "much"], "--cut: expected a number, 0 or more"),
+        (["print", "a-file", "a-file", "--out", "a-file"], "--out: a-file is or lies under a file"),
         (["info", "--pair", "nonesuch"], "--pair: expected pocket"),
         (["sing"], "sing"),
     ],

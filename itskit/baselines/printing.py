@@ -146,15 +146,16 @@ def press(
     Raises ValueError for a drawing in which there is nothing, and where `strong_imprint` does.
     """
     decibels = decibels_of(pair)
-    picture = _drawn(pair.image.analyse(media.read_picture(drawing)), invert)  # (1, 1, H, w)
+    drawing = media.read_picture(drawing)
     recording = media.fit_sound(media.read_sound(recording, sr=pair.sound.axis.rate))
+    picture = _drawn(pair.image.analyse(drawing), invert)  # (1, 1, H, w)
     sound = _near_white(pair.sound.analyse(recording).float().mean(1, keepdim=True))
     sound = F.pad(sound, (0, max(0, picture.shape[-1] - sound.shape[-1])))  # (1, 1, H, W)
     pressed = press_into(_in_a_row(picture, sound.shape[-1]), sound, decibels, level=level, cut=cut)
     recipe = {
         "method": "press",
         "pair": pair.name,
-        "drawing": _describe(media.read_picture(drawing)),
+        "drawing": _describe(drawing),
         "recording": _describe(recording),
         "level": level,
         "cut": cut,
