@@ -88,12 +88,12 @@ def write(result, folder: Path) -> None:
 
 def _page(result) -> str:
     """The scrubber with PAGE_STEPS steps of the result: the whole one is `itskit.export.page`. A
-    Canvas has one frame, and no line of `compose` makes it again."""
+    Canvas has one frame, no curves, and no line of `compose` makes it again."""
     from itskit import baselines, export
     from itskit.export import encode, scrub
 
     if isinstance(result, baselines.Canvas):
-        facts = scrub.facts(_one_step(result)) | {"again": None}
+        facts = scrub.facts(_one_step(result)) | {"again": None, "diagnosis": None}
         _write_mp3(result.sound(), heard := BytesIO())
         seen = encode.picture_bytes(result.picture().image, quality=80)
         frames = [scrub.Frame("clean", 0, seen, heard.getvalue())]

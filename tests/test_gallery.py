@@ -193,6 +193,7 @@ def test_a_baseline_shows_one_frame_and_says_what_it_is(made):
     data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
     assert [(one["track"], one["step"]) for one in data["frames"]] == [("clean", 0)]
     assert data["again"] is None  # `compose` would make something else
+    assert data["diagnosis"] is None  # nobody pulled
     truth = strong_imprint(pair, "a castle", "bells", seed=3, level=40.0, num_inference_steps=2)
     with Image.open(folder / "printed" / PICTURE) as image:
         assert np.array_equal(np.asarray(image), np.asarray(truth.picture().image))

@@ -49,7 +49,7 @@ function createSteps(data) {
   const note = make("span", { class: "its-note", "aria-live": "polite" });
   const chart = data.diagnosis ? createChart(data.diagnosis) : null;
   const cursor = make("div", { class: "its-cursor", "aria-hidden": "true" });
-  const hint = make("p", { class: "its-hint", text: "Drag this slider: the picture comes out of noise, and its sound with it." });
+  const hint = make("p", { class: "its-hint", text: last ? "Drag this slider: the picture comes out of noise, and its sound with it." : "" });
   const curves = chart && make("details", { class: "its-curves" },
     make("summary", { text: "The tug-of-war of the two models, as curves" }),
     make("div", { class: "its-plot" }, chart.element, cursor), chart.legend);
