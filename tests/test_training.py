@@ -1,16 +1,14 @@
 """Training on a set of a few drawings and tones: every stage runs, resumes, and does its sum."""
 
-import io
 import json
-import tarfile
 from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 from safetensors.torch import save_file
+from tiny_set import CLASSES, CONCEPTS, write_pictures, write_sounds
 
 import itskit
 from itskit.compose import compose
@@ -35,6 +33,7 @@ from itskit.training import (
     unet,
     vae,
 )
+from itskit.training import material as materials
 from itskit.training.__main__ import main
 from itskit.training.everyday import EVERYDAY
 from itskit.training.loom import (
@@ -47,45 +46,6 @@ from itskit.training.loom import (
     read_harvest,
 )
 from itskit.training.words import PAIRS, UNSEEN_SOUNDS, VALIDATION_PAIRS
-
-CONCEPTS, CLASSES = ("castle", "bell", "dog"), ("rain", "church_bell")
-
-
-def write_pictures(root, rng):
-    images, records = [], []
-    for k in range(60):
-        image = np.zeros((128, 128), np.uint8)
-        top, left = rng.integers(8, 40, 2)
-        image[top : top + 60, left : left + 30 + 10 * (k % 3)] = 220
-        images.append(image)
-        concept = CONCEPTS[k % 3]
-        records.append(
-            {"id": f"set-{k}/{concept}", "name": concept, "concept": concept, "source": f"set-{k}",
-             "sounding": True, "licence": "MIT"}
-        )  # fmt: skip
-    np.savez(root / "pictures_128.npz", images=np.stack(images))
-    lines = "\n".join(json.dumps(r) for r in records)
-    (root / "pictures.jsonl").write_text(lines, encoding="utf-8")
-
-
-def write_sounds(root, rng):
-    records = []
-    with tarfile.open(root / "sounds_train.tar", "w") as tar:
-        for k in range(12):
-            y = np.sin(2 * np.pi * (200 + 90 * k) * np.arange(12000) / 16000) * 0.1
-            file = io.BytesIO()
-            soundfile.write(file, y + 0.01 * rng.standard_normal(12000), 16000, format="OGG")
-            info = tarfile.TarInfo(f"{k}.ogg")
-            info.size = file.tell()
-            file.seek(0)
-            tar.addfile(info, file)
-            records.append(
-                {"file": f"{k}.ogg", "class": CLASSES[k % 2], "rec": f"take {k}", "kind": "real",
-                 "captions": ["a sound"], "keywords": ["tone"]}
-            )  # fmt: skip
-    (root / "sounds_train.jsonl").write_text(
-        "\n".join(json.dumps(r) for r in records), encoding="utf-8"
-    )
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +102,9 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path, capsys, monke
     assert any(not torch.equal(before[k], after[k]) for k in before)
     with pytest.raises(ValueError, match="0 clips for validation"):
         main(["errors", *args])
-    rows_in = stages.rows_in
+    rows_in = materials.rows_in
     with monkeypatch.context() as patch:
-        patch.setattr(stages, "rows_in", lambda records, split: rows_in(records, "train"))
+        patch.setattr(materials, "rows_in", lambda records, split: rows_in(records, "train"))
         main(["errors", *args, "--batch", "2"])
     assert "over all timesteps: " in capsys.readouterr().out
     main(["solo", *args, "--steps", "4", "--batch", "4"])
@@ -764,8 +724,9 @@ def test_the_critic_pulls_with_its_share_of_the_reconstructions_strength(strengt
         torch.manual_seed(0)
         net = Autoencoder()
         net.decoder = Canvas()
-        material = np.full((1, 128, 128), 200, np.uint8), [[np.full((128, 40), 99, np.uint8)]]
-        loss_of = vae.sharpening_loss_function(net, *material, size=1, strength=strength)
+        some = np.full((1, 128, 128), 200, np.uint8), [[np.full((128, 40), 99, np.uint8)]]
+        crops = partial(vae.batch_of, np.random.default_rng(0), *some, 1)
+        loss_of = vae.sharpening_loss_function(net, crops, strength=strength)
         loss_of(0, progress)[0].backward()
         return net.decoder.grey.grad
 
@@ -795,9 +756,8 @@ def test_placing_latents_is_placing_pictures():
     """A row of coded tiles is the code of the row, away from the seams."""
     torch.manual_seed(0)
     net = Autoencoder()
-    vae.normalise_latents(
-        net, np.full((1, 128, 128), 90, np.uint8), [[np.zeros((128, 90), np.uint8)]]
-    )
+    some = np.full((1, 128, 128), 90, np.uint8), [[np.zeros((128, 90), np.uint8)]]
+    vae.normalise_latents(net, partial(vae.batch_of, np.random.default_rng(0), *some, 32))
     tile = np.zeros((128, 128), np.float32)
     tile[40:90, 48:80] = 1
     with torch.no_grad():

@@ -10,6 +10,7 @@ from ..writing import written
 from .canvas import (
     COLUMNS,
     ROWS,
+    TYPICAL_SIZES,
     cut_out,
     fill_with_sound,
     place_drawing,
@@ -68,23 +69,32 @@ class Ground:
         self.typical_clips: dict[str, list[int]] = typical["clips"]
         self.as_recorded = {k for some in self.typical_clips.values() for k in some}
         self.concept_odds = self.kind_odds = None  # each alike
+        self.masses: dict[int, float] = {}
 
     def drawing(self, rng, concept=None, rows=None) -> np.ndarray:
         """A concept's drawings, by default any core one's, four in a row (128, 512)."""
-        concept = concept or self.concept(rng)
+        some = self.row(rng, concept or self.concept(rng), rows)
+        return np.concatenate([self.square(rng, *one) for one in some], 1)
+
+    def row(self, rng, concept, rows=None):
+        """The drawings of each of four squares, as `square` takes them."""
         if concept in self.typical and rng.random() < TYPICAL:
             some = self.typical[concept]
         else:
             some = [(k, None) for k in rows or self.drawings[concept]]
         if rng.random() < 0.3:  # a row of the same
             some = [some[rng.integers(len(some))]]
-        squares = [self.square(rng, *self.solid(rng, some)) for _ in range(COLUMNS // ROWS)]
-        return np.concatenate(squares, 1)
+        return [self.solid(rng, some) for _ in range(COLUMNS // ROWS)]
 
     def solid(self, rng, some):
         """Any of some drawings, rather those of surfaces than those of thin lines."""
         two = [some[rng.integers(len(some))] for _ in range(2)]
-        return max(two, key=lambda drawing: self.images[drawing[0]].mean())
+        return max(two, key=lambda drawing: self.mass(drawing[0]))
+
+    def mass(self, k) -> float:
+        if k not in self.masses:
+            self.masses[k] = float(self.images[k].mean())
+        return self.masses[k]
 
     def square(self, rng, k, turned=None) -> np.ndarray:
         """A drawing placed at random (128, 128); `turned` says whether to mirror it, if known."""
@@ -95,7 +105,7 @@ class Ground:
             return np.zeros((ROWS, ROWS), np.float32)
         bright = max(1.0, float(np.percentile(image[image > 16], 90)))
         image = (image.astype(np.float32) * 255 / bright).clip(0, 255).astype(np.uint8)
-        return placed(rng, image, rng.uniform(80, 124)) * np.float32(rng.uniform(0.8, 1.0))
+        return placed(rng, image, rng.uniform(*TYPICAL_SIZES)) * np.float32(rng.uniform(0.8, 1.0))
 
     def sound(self, rng) -> np.ndarray:
         """A clip of any class on a canvas (128, 512)."""
@@ -114,9 +124,13 @@ class Ground:
 
     def played(self, rng, k, vary=None) -> np.ndarray:
         """A clip on a canvas (128, 512): a typical one as it was recorded, others at any rate."""
-        rates = self.mels[k]
-        mel = rates[len(rates) // 2 if k in self.as_recorded else rng.integers(len(rates))]
+        mel = self.mels[k][self.rate(rng, k)]
         return fill_with_sound(rng, vary(rng, mel) if vary else mel)
+
+    def rate(self, rng, k) -> int:
+        """Which of a clip's mel pictures to play."""
+        rates = len(self.mels[k])
+        return rates // 2 if k in self.as_recorded else int(rng.integers(rates))
 
     def pair(self, rng, excluded=frozenset()):
         """(canvas, concept, clip): any drawings woven with any clip but the excluded."""

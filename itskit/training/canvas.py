@@ -20,6 +20,8 @@ LEVEL, CUT = (42.0, 60.0), (10.0, 18.0)
 LOUDEST = (0.86, 1.0)  # grey level of a sound's loudest
 QUIET = (0.36, 0.58)  # grey level of a drawing alone: where it stands on a sound, too
 TILT = 5.0  # standard deviation in degrees
+SIZES, TYPICAL_SIZES = (68.0, 124.0), (80.0, 124.0)  # pixels of the longer side
+STANDS = (2.0, 1.6)  # beta distribution, from 0 at the top: things stand low in a picture
 
 
 def place_drawing(rng, image: np.ndarray, mirror=True) -> np.ndarray:
@@ -29,7 +31,7 @@ def place_drawing(rng, image: np.ndarray, mirror=True) -> np.ndarray:
     image = cut_out(tilted(rng, image))
     if image is None:
         return np.zeros((ROWS, ROWS), np.float32)
-    return placed(rng, image, rng.uniform(68, 124)) * rng.uniform(0.8, 1.0)
+    return placed(rng, image, rng.uniform(*SIZES)) * rng.uniform(0.8, 1.0)
 
 
 def tilted(rng, image: np.ndarray) -> np.ndarray:
@@ -51,8 +53,7 @@ def placed(rng, image: np.ndarray, size: float) -> np.ndarray:
     height, width = (max(4, round(n * size / max(image.shape))) for n in image.shape)
     small = Image.fromarray(np.ascontiguousarray(image)).resize((width, height), Image.LANCZOS)
     canvas = np.zeros((ROWS, ROWS), np.float32)
-    # low in the picture is where things stand
-    top = round((ROWS - height) * rng.beta(2, 1.6))
+    top = round((ROWS - height) * rng.beta(*STANDS))
     left = rng.integers(0, ROWS - width + 1)
     canvas[top : top + height, left : left + width] = np.asarray(small) / 255
     return canvas

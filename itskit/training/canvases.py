@@ -13,7 +13,7 @@ import torch
 
 from ..models import pocket
 from ..models.pocket.networks import Autoencoder
-from . import stages
+from . import material, stages
 from .canvas import fill_with_sound, place_drawing, printed
 from .data import mel_pictures, read_clip, read_pictures, read_sounds
 from .evaluate import blind_sheet, interval
@@ -29,9 +29,9 @@ def main(args):
     chosen = pairs(args.split)
     ear = Ear([words for _, _, words in chosen], _sentences(pair), pair.sound.render)
     images, records = read_pictures(args.data)
-    drawings = stages.grouped(stages.rows_in(records, "train"), records, "concept")
+    drawings = material.grouped(material.rows_in(records, "train"), records, "concept")
     clips = read_sounds(args.data)
-    held_out = stages.grouped(
+    held_out = material.grouped(
         [k for k, clip in enumerate(clips) if clip["split"] != "train"], clips, "class"
     )
     rows, sheet = {}, []

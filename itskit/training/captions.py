@@ -5,6 +5,7 @@ templates and every word in `words.py`'s synonym column never occur in a trainin
 """
 
 import re
+from functools import cache
 
 import inflect
 
@@ -86,10 +87,16 @@ def picture_caption(rng, concept: str, row: bool) -> str:
 
 def phrase(template: str, word: str) -> str:
     """Fill {one}, {a} and {many} with a noun, its article and its plural."""
-    fixed = word in PLURAL_ALREADY
-    a = word if fixed else _inflect.a(word)
-    many = word if fixed else _inflect.plural(word)
+    a, many = inflected(word)
     return template.format(one=word, a=a, many=many)
+
+
+@cache  # asked for in every caption, and slow
+def inflected(word: str) -> tuple[str, str]:
+    """A noun with its article, and its plural."""
+    if word in PLURAL_ALREADY:
+        return word, word
+    return _inflect.a(word), _inflect.plural(word)
 
 
 def sound_caption(rng, record) -> str:

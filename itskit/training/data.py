@@ -2,7 +2,8 @@
 
 A set is a folder with `pictures_128.npz`, `pictures.jsonl`, `sounds_train.tar`,
 `sounds_train.jsonl` (and `sounds_eval.*`, for measuring only). The subcommand `data` documents
-how such a folder is assembled.
+how such a folder is assembled. A small set (`extract`) is one, too: its pictures are compressed, it
+has mel pictures in the place of recordings, and its records say their split.
 
 Nothing is drawn at random here: an artwork's or a recording's split follows from a hash of its
 name, so that every later run, on any machine, holds out the same things.
@@ -16,12 +17,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from ..spectrogram import POCKET_MEL, mel_picture
 
 # Sets by one publisher share drawings; they are held out together.
 FAMILIES = ("noto", "fluent", "emojione", "twemoji", "icon-park", "streamline", "fa7", "carbon")
+MELS = "mels.npz"  # in WORK, or in a small set
 RATES = (Fraction(8, 9), Fraction(1), Fraction(9, 8))
 
 
@@ -52,21 +55,27 @@ def read_pictures(root) -> tuple[np.ndarray, list[dict]]:
 
     The split is by concept and family of sources: nearly equal drawings stay together.
     """
-    images = np.load(in_set(root, "pictures_128.npz"))["images"]
+    with np.load(in_set(root, "pictures_128.npz")) as stored:
+        images = stored["images"] if "images" in stored else np.stack(uncompressed(stored))
     records = read_jsonl(in_set(root, "pictures.jsonl"))
     for record in records:
+        if "split" in record:  # of a small set
+            continue
         family = next((f for f in FAMILIES if f in record["source"]), record["source"])
         record["split"] = split_of(f"{record['concept']}|{family}")
     return images, records
 
 
 def read_sounds(root, part="train") -> list[dict]:
-    """Records of the sounds, each with a `split` by recording and its bytes under `ogg`.
+    """Records of the sounds, each with a `split` by recording and its bytes under `ogg`; a small
+    set has none of these.
 
     A class of fewer than four recordings has nothing to spare: it is trained on whole, and only
     the foreign `sounds_eval` measures it.
     """
     records = read_jsonl(in_set(root, f"sounds_{part}.jsonl"))
+    if part == "train" and (Path(root) / MELS).exists():
+        return records
     recordings: dict[str, set] = {}
     for record in records:
         recordings.setdefault(record["class"], set()).add(record["rec"])
@@ -77,6 +86,25 @@ def read_sounds(root, part="train") -> list[dict]:
             record["split"] = "eval" if part == "eval" else split
             record["ogg"] = tar.extractfile(record["file"]).read()
     return records
+
+
+def compressed(picture: np.ndarray, quality: int) -> bytes:
+    """A uint8 picture (H, W) as a WebP file."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "WEBP", quality=quality)
+    return file.getvalue()
+
+
+def joined(files) -> dict[str, np.ndarray]:
+    """Files one after another, and where each ends: arrays to store, whatever the files' sizes."""
+    ends = np.cumsum([len(file) for file in files], dtype=np.int64)
+    return {"bytes": np.frombuffer(b"".join(files), np.uint8), "ends": ends}
+
+
+def uncompressed(stored) -> list[np.ndarray]:
+    """The pictures (H, W) uint8 that were `compressed` and `joined`, nearly."""
+    parts = np.split(stored["bytes"], stored["ends"][:-1])
+    return [np.asarray(Image.open(io.BytesIO(part.tobytes())).convert("L")) for part in parts]
 
 
 def read_clip(record) -> np.ndarray:

@@ -15,7 +15,7 @@ from ..models.pocket import DEFAULTS, TILE
 from ..models.pocket.networks import UNETS, Autoencoder
 from ..schedule import add_noise, stable_diffusion_alpha_bar
 from ..schedule import timesteps as timesteps_of
-from . import stages
+from . import material, stages
 from .bank import Ground
 from .captions import CORE, CORE_SOUNDS, picture_caption, sound_caption
 from .data import read_pictures
@@ -42,9 +42,9 @@ def main(args):
 def _unseen_canvases(args, count):
     """Latents (N, 4, 16, 64) of woven validation material, and its captions, seen and heard."""
     images, records = read_pictures(args.data)
-    mels, sounds = stages.prepared_sounds(args)
-    drawn = [k for k in stages.rows_in(records, "validation") if records[k]["concept"] in CORE]
-    heard = [k for k in stages.rows_in(sounds, "validation") if sounds[k]["class"] in CORE_SOUNDS]
+    mels, sounds = material.prepared_sounds(args)
+    drawn = [k for k in material.rows_in(records, "validation") if records[k]["concept"] in CORE]
+    heard = [k for k in material.rows_in(sounds, "validation") if sounds[k]["class"] in CORE_SOUNDS]
     if not drawn or not heard:
         raise ValueError(
             f"{args.data} holds {len(drawn)} drawings and {len(heard)} clips for validation: "
@@ -52,9 +52,9 @@ def _unseen_canvases(args, count):
         )
     ground = Ground(
         images,
-        stages.grouped(drawn, records, "concept"),
+        material.grouped(drawn, records, "concept"),
         mels,
-        stages.grouped(heard, sounds, "class"),
+        material.grouped(heard, sounds, "class"),
     )
     rng = np.random.default_rng(args.seed)
     canvases, concepts, clips = zip(*(ground.pair(rng) for _ in range(count)), strict=True)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ..compose import compose, whole
 from ..models import pocket
 from ..writing import written
-from . import stages
+from . import material
 from .captions import picture_caption, sound_caption
 from .evaluate import in_half_precision
 from .loom import read_harvest
@@ -36,7 +36,7 @@ def main(args):
     """
     pair = pocket.load(args.weights or pocket.FOLDER)
     pair = replace(pair, image=in_half_precision(pair.image), sound=in_half_precision(pair.sound))
-    loom, file = stages.loom_of(args), args.work / f"harvest_{args.seed}.safetensors"
+    loom, file = material.loom_of(args), args.work / f"harvest_{args.seed}.safetensors"
     latents, pairs = read_harvest(file) if file.exists() else ([], [])
     rng = np.random.default_rng((args.seed, len(pairs)))  # not again what is there
     named = _namers(loom, args.weights or pocket.FOLDER, pair, rng)

@@ -24,14 +24,27 @@ BROAD = 0.2  # of the sounds alone are any, the others of the classes and clips 
 
 class Batch(NamedTuple):
     """What the picture model and the sound model are shown, with captions: canvases (N, 128, 512)
-    uint8, or latents (N, 4, 16, 64) float16. If `woven`, both are shown the same.
+    uint8, or latents (N, 4, 16, 64) float16; or a Recipe for both. If `woven`, both are shown the
+    same.
     """
 
-    pictures: np.ndarray  # tensors, once they come from `batches`
-    sounds: np.ndarray
+    pictures: "np.ndarray | Recipe"  # tensors, once they come from `batches`
+    sounds: "np.ndarray | None"
     picture_captions: list[str]
     sound_captions: list[str]
     woven: bool
+
+
+class Recipe(NamedTuple):
+    """Which drawings and clips N canvases are to be woven of."""
+
+    drawings: np.ndarray  # (N, 4) rows; tensors, too, from `batches`
+    turned: np.ndarray  # (N, 4) whether to mirror it: 1, 0, or -1 if that is not known
+    clips: np.ndarray  # (N,) rows
+    rates: np.ndarray  # (N,) which of a clip's mel pictures
+
+    def tensors(self):
+        return Recipe(*map(torch.as_tensor, self))
 
 
 class Loom(IterableDataset):
@@ -40,12 +53,13 @@ class Loom(IterableDataset):
     Drawings alone, and some of the clips alone, are of all the training material: `drawings` are
     the rows of each concept, `played` those of the clips. `kept` are latents that came out right
     (`harvest`), of each (concept, class): a share `repeat` of what is woven repeats them, and what
-    they have few of is woven more often. A share `alone` of all batches is not woven.
+    they have few of is woven more often. A share `alone` of all batches is not woven. With
+    `recipes`, the canvases are left to a `weave.Weaver`.
     """
 
     def __init__(
         self, ground, records, clips, *, drawings, played, size, excluded=frozenset(), kept=None,
-        repeat=0.0, alone=ALONE, seed=0,
+        repeat=0.0, alone=ALONE, recipes=False, seed=0,
     ):  # fmt: skip
         self.kept: dict[str, list] = {}  # class: its (concept, latents)
         for (concept, kind), latents in (kept or {}).items():
@@ -54,6 +68,7 @@ class Loom(IterableDataset):
         if kept:
             ground.concept_odds = odds(list(ground.drawings), kept, 0)
             ground.kind_odds = odds(list(ground.clips), kept, 1)
+        self.recipes = recipes
         self.ground, self.clips, self.size = ground, clips, size
         self.excluded, self.seed, self.played = excluded, seed, played
         shares = concept_shares(records)
@@ -72,10 +87,26 @@ class Loom(IterableDataset):
                 yield self.again(rng) if rng.random() < self.repeat else self.together(rng)
 
     def together(self, rng) -> Batch:
-        made = [self.ground.pair(rng, self.excluded) for _ in range(self.size)]
-        canvases, concepts, clips = zip(*made, strict=True)
-        both = as_bytes(canvases)
-        return Batch(both, both, *self.captions(rng, concepts, clips), woven=True)
+        if self.recipes:
+            matches = [self.ground.match(rng, self.excluded) for _ in range(self.size)]
+            concepts, clips = zip(*matches, strict=True)
+            both, sounds = self.recipe(rng, concepts, clips), None
+        else:
+            made = [self.ground.pair(rng, self.excluded) for _ in range(self.size)]
+            canvases, concepts, clips = zip(*made, strict=True)
+            both = sounds = as_bytes(canvases)
+        return Batch(both, sounds, *self.captions(rng, concepts, clips), woven=True)
+
+    def recipe(self, rng, concepts, clips, rows=None) -> Recipe:
+        """`rows` of a concept: other drawings than the ground's."""
+        unknown = {None: -1, False: 0, True: 1}
+        squares = [self.ground.row(rng, c, rows and rows[c]) for c in concepts]
+        rates = [self.ground.rate(rng, clip) for clip in clips]
+        return Recipe(
+            np.array([[k for k, _ in row] for row in squares]),
+            np.array([[unknown[turned] for _, turned in row] for row in squares]),
+            np.array(clips), np.array(rates),
+        )  # fmt: skip
 
     def again(self, rng) -> Batch:
         kinds = rng.choice(list(self.kept), self.size).tolist()  # each class alike
@@ -88,6 +119,9 @@ class Loom(IterableDataset):
     def alone(self, rng) -> Batch:
         concepts = rng.choice(list(self.rows), self.size, p=self.concept_weights)
         clips = [self.clip(rng) for _ in range(self.size)]
+        if self.recipes:
+            pictures, sounds = self.recipe(rng, concepts, clips, self.rows), None
+            return Batch(pictures, sounds, *self.captions(rng, concepts, clips), woven=False)
         pictures = [quiet(rng, self.ground.drawing(rng, c, self.rows[c])) for c in concepts]
         sounds = [self.ground.played(rng, clip) for clip in clips]
         told = self.captions(rng, concepts, clips)
@@ -125,10 +159,13 @@ def batches(loom, workers=0):
 
 @torch.no_grad()
 def latents_of(vae, canvases, device):
-    """Canvases (N, 128, 512) uint8, or latents (N, 4, 16, 64) already → those, float32."""
+    """Canvases (N, 128, 512), uint8 or float in [0, 1], or latents (N, 4, 16, 64) already → those,
+    float32."""
     if canvases.ndim == 4:
         return canvases.to(device).float()
-    pictures = canvases.to(device)[:, None].float() / 255
+    pictures = canvases.to(device)[:, None].float()
+    if not canvases.is_floating_point():
+        pictures = pictures / 255
     with half_precision(device):
         return vae.encode(pictures).float()
 

@@ -35,20 +35,29 @@ class Average:
     def update(self, net):
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        for key, value in net.state_dict().items():
-            mine = self.state[key]
-            if mine.dtype.is_floating_point:
-                mine.lerp_(value.detach(), 1 - decay)
-            else:
-                mine.copy_(value)
+        state = {key: value.detach() for key, value in net.state_dict().items()}
+        real = [key for key, value in state.items() if value.is_floating_point()]
+        torch._foreach_lerp_(  # at once: a GPU is kept waiting by hundreds of little calls
+            [self.state[key] for key in real], [state[key] for key in real], 1 - decay
+        )
+        for key in state.keys() - real:
+            self.state[key].copy_(state[key])
 
 
 class Budget:
-    """How far a run is, 0 to 1, by steps or by minutes, whichever ends first."""
+    """How far a run is, 0 to 1, by steps or by minutes, whichever ends first.
 
-    def __init__(self, steps=None, minutes=None, spent=0.0):
-        self.steps, self.minutes = steps, minutes
+    One that goes on has spent some of these already, or, with `further`, has that much more.
+    """
+
+    def __init__(self, steps=None, minutes=None, spent=0.0, further=False):
+        self.steps, self.minutes, self.further = steps, minutes, further
         self.start = time.monotonic() - 60 * spent
+
+    def resume(self, minutes):
+        self.start -= 60 * minutes
+        if self.further and self.minutes:
+            self.minutes += minutes
 
     @property
     def spent(self):
@@ -146,7 +155,7 @@ def train(
         net.load_state_dict(state["net"])
         optimiser.load_state_dict(saved)
         average.state, average.steps, step = state["average"], state["step"], state["step"]
-        budget.start -= 60 * state["minutes"]
+        budget.resume(state["minutes"])
     torch.manual_seed(seed + step)
     sums: dict[str, torch.Tensor] = {}  # read only when logged: a GPU need not be waited for
     bar = tqdm(initial=step, total=budget.steps, desc=out.stem, mininterval=10)

@@ -14,14 +14,14 @@ from .loop import half_precision
 
 def worn(rng, latents, others):
     """As generated latents are: a little noisy, mixed with a trace of the other modality."""
-    share = torch.from_numpy(rng.uniform(-0.5, 0.4, len(latents))).clamp(min=0).float()
+    share = torch.from_numpy(rng.uniform(-0.5, 0.4, len(latents))).clamp(min=0).to(latents)
     share = share[:, None, None, None]
     noise = torch.randn_like(latents) * float(rng.uniform(0, 0.3))
     moved = latents.roll(int(rng.integers(0, latents.shape[-1])), 3)
     return (1 - share) * moved + share * others + noise
 
 
-def loss_function(net, source, other, texts, *, columns=1536, narrow=16, seed=0):
+def loss_function(net, source, other, texts, *, columns=1536, narrow=16, device="cpu", seed=0):
     """Cross-entropy over all classes of `source`; `columns` latent columns in a batch."""
     rng = np.random.default_rng(seed)
     captions = [[source.caption(rng, name) for _ in range(4)] for name in source.names]
@@ -30,10 +30,12 @@ def loss_function(net, source, other, texts, *, columns=1536, narrow=16, seed=0)
 
     def loss_of(step, progress):
         width = 64 if rng.random() < 0.3 else narrow
-        latents, _, labels = source.batch(rng, columns // width, width)
-        others = other.batch(rng, columns // width, width)[0]
-        words = pool[torch.arange(len(pool)), torch.from_numpy(rng.integers(0, 4, len(pool)))]
-        with half_precision():
+        size = max(1, columns // width)
+        latents, _, labels = (x if isinstance(x, list) else x.to(device)
+                              for x in source.batch(rng, size, width))  # fmt: skip
+        others = other.batch(rng, size, width)[0].to(device)
+        words = pool[np.arange(len(pool)), rng.integers(0, 4, len(pool))]
+        with half_precision(device):
             ours = net(worn(rng, latents, others)).float()  # (B, 384)
         logits = net.log_temperature.exp().clamp(max=50) * ours @ words.T  # (B, classes)
         right = (logits.argmax(1) == labels).float().mean()

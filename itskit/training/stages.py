@@ -1,7 +1,7 @@
 """The stages of `python -m itskit.training`: each reads what the ones before it wrote."""
 
-import json
-from functools import partial
+import time
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -25,39 +25,44 @@ from . import bank as banks
 from . import scorers as scorer_training
 from . import unet as unet_training
 from . import vae as vae_training
-from .captions import CORE, CORE_SOUNDS
-from .data import RATES, all_mel_pictures, read_pictures, read_sounds
-from .loom import KEPT, Loom, batches, harvested, latents_of
+from .data import MELS, all_mel_pictures, read_pictures, read_sounds
+from .loom import KEPT, latents_of
 from .loop import Budget, half_precision, load_weights, save_weights, train
+from .material import (
+    Fresh,
+    crops_of,
+    ground_of,
+    grouped,
+    loom_of,
+    prepared_sounds,
+    rows_in,
+    weaver_of,
+    woven,
+)
 from .vary import redrawn, rerecorded
-from .words import PAIRS, VALIDATION_PAIRS
 
 
 def prepare(args):
     """Mel pictures of every clip at every playback rate → WORK/mels.npz."""
     pictures = all_mel_pictures(read_sounds(args.data))
     arrays = {f"{k}_{r}": p for k, clip in enumerate(pictures) for r, p in enumerate(clip)}
-    with written(args.work / "mels.npz") as part:
+    with written(args.work / MELS) as part:
         np.savez(part, **arrays)
 
 
-def prepared_sounds(args):
-    """(mel pictures of each clip, its record), in the order of sounds_train.jsonl."""
-    file = args.work / "mels.npz"
-    if not file.exists():
-        raise FileNotFoundError(f"{file} is missing: run `python -m itskit.training prepare` first")
-    records, arrays = read_sounds(args.data), np.load(file)
-    return [[arrays[f"{k}_{r}"] for r in range(len(RATES))] for k in range(len(records))], records
+def budget(args, runs=1):
+    """Of a run that is the first of so many that a stage still has to do.
+
+    A stage that must end at a time (`whole`) shares what is left of it; so what it took to begin
+    counts, and one that goes on has that much more.
+    """
+    if (until := getattr(args, "until", None)) is None:
+        return Budget(args.steps, args.minutes)
+    minutes = (until - time.monotonic()) / 60 / runs
+    return Budget(args.steps, max(0.001, minutes), further=True)
 
 
-def rows_in(records, split):
-    return [k for k, record in enumerate(records) if record["split"] == split]
-
-
-def budget(args):
-    return Budget(args.steps, args.minutes)
-
-
+@lru_cache(1)  # the stages of a run share it
 def text_bank(device="cpu"):
     """The shipped text encoder; `text` makes its file."""
     encoder = TextEncoder(FOLDER / "tokenizer.json")
@@ -65,40 +70,29 @@ def text_bank(device="cpu"):
     return unet_training.TextBank(encoder.to(device))
 
 
-def _canvas_material(args):
-    """The drawings and the mel pictures that an autoencoder may learn from."""
-    images, records = read_pictures(args.data)
-    mels, sounds = prepared_sounds(args)
-    mels = [mels[k] for k in rows_in(sounds, "train")]
-    return images[rows_in(records, "train")], mels
-
-
 def decoder(args):
     """The decoder alone, further: the latents stay, so U-Nets that know them stay true."""
-    images, mels = _canvas_material(args)
     out = args.work / "vae.safetensors"
-    net = trained(Autoencoder(), "vae", args).train()
+    net = trained(Autoencoder(), "vae", args).train().to(args.device)
     net.encoder.requires_grad_(False)
     net.decoder = net.decoder.to(memory_format=torch.channels_last)  # faster on a CPU
-    size, seed = args.batch or 8, args.seed + 1
-    loss = vae_training.sharpening_loss_function(net, images, mels, size=size, seed=seed)
+    crops = partial(crops_of(args, args.seed + 1), args.batch or 8)
+    loss = vae_training.sharpening_loss_function(net, crops, device=args.device, seed=args.seed + 1)
     run = args.work / "decoder.safetensors"
     state = train(net, loss, run, budget=budget(args), peak=args.learning_rate or 6e-4)
     save_weights(state, out)
 
 
 def vae(args):
-    images, mels = _canvas_material(args)
+    crops = crops_of(args, args.seed)
     torch.manual_seed(args.seed)
-    net = Autoencoder()
-    if args.from_shipped:
-        net.load_state_dict(read_weights(FOLDER, "vae.safetensors"))
-    net = net.to(memory_format=torch.channels_last)  # faster on a CPU
-    loss = vae_training.loss_function(net, images, mels, size=args.batch or 16, seed=args.seed)
+    net = begun(Autoencoder(), "vae", args)
+    net = net.to(args.device, memory_format=torch.channels_last)  # faster on a CPU
+    loss = vae_training.loss_function(net, partial(crops, args.batch or 16), device=args.device)
     out = args.work / "vae.safetensors"
     state = train(net, loss, out, budget=budget(args), peak=args.learning_rate or 1e-3)
     net.load_state_dict(state)
-    vae_training.normalise_latents(net, images, mels)
+    vae_training.normalise_latents(net, partial(crops, 32))
     save_weights(net.state_dict(), out)
 
 
@@ -132,20 +126,6 @@ def _code(args, split, name, woven, image=None, sound=None):
         make(net, ground, rows, args.work / f"{sense}_{name}.safetensors", vary=alter, **some)
 
 
-def ground_of(images, records, mels, sounds, typical=None):
-    """What canvases are woven with comes from the training split, whatever the canvas is from."""
-    clips = [k for k in rows_in(sounds, "train") if sounds[k]["class"] in CORE_SOUNDS]
-    return banks.Ground(
-        images, core_drawings(records), mels, grouped(clips, sounds, "class"), typical
-    )
-
-
-def core_drawings(records):
-    """{concept: its rows in the training split}, of what one pairs."""
-    rows = [k for k in rows_in(records, "train") if records[k]["concept"] in CORE]
-    return grouped(rows, records, "concept")
-
-
 def trained(net, name, args):
     """`net` with the package's weights (--from-shipped) or those in WORK."""
     if args.from_shipped:
@@ -154,12 +134,14 @@ def trained(net, name, args):
     return load_weights(net, args.work / f"{name}.safetensors")
 
 
-def grouped(rows, records, key) -> dict[str, list[int]]:
-    """{concept or class: its rows}."""
-    groups: dict[str, list[int]] = {}
-    for row in rows:
-        groups.setdefault(records[row][key], []).append(row)
-    return groups
+def begun(net, name, args):
+    """`net` with the package's weights (--from-shipped), with those in WORK if it is one of several
+    stages (`whole`), or as it is."""
+    if getattr(args, "until", None) is not None:
+        return load_weights(net, args.work / f"{name}.safetensors").train()
+    if args.from_shipped:
+        net.load_state_dict(read_weights(FOLDER, f"{name}.safetensors"))
+    return net
 
 
 def at_most(most, rows, records, key) -> list[int]:
@@ -204,10 +186,8 @@ def sound(args):
 
 def _train_unet(args, name):
     torch.manual_seed(args.seed)
-    net, out = UNETS[name](), args.work / f"{name}_unet.safetensors"
-    if args.from_shipped:
-        net.load_state_dict(read_weights(FOLDER, out.name))
-    net = net.to(args.device)
+    out = args.work / f"{name}_unet.safetensors"
+    net = begun(UNETS[name](), out.stem, args).to(args.device)
     loss = unet_training.loss_function(
         call_of(net, args), source(args, name), text_bank(args.device), **CROPS[name],
         columns=16 * (args.batch or 32), aside=partial(layout_loss, net), device=args.device,
@@ -239,7 +219,7 @@ def together(args):
     calls = [call_of(nets["image"], args, TILE), call_of(nets["sound"], args)]
     loss = unet_training.together_loss_function(
         calls, partial(latents_of, coder, device=args.device),
-        _batches(args, repeat=KEPT), text_bank(args.device),
+        woven(args, repeat=KEPT), text_bank(args.device),
         [partial(layout_loss, nets[name]) for name in names], device=args.device, seed=args.seed,
     )  # fmt: skip
     out, peak = args.work / "together.safetensors", args.learning_rate or 2e-4
@@ -271,23 +251,25 @@ def solo(args):
     Both learned from canvases that they share and from others, under the same captions. This tells
     them which it is, as textual inversion tells of a style (Gal et al. 2022, arXiv 2208.01618).
     """
-    shifts = _learn_solo(args, "image", TILE) | _learn_solo(args, "sound", 2 * TILE)
+    shifts = _learn_solo(args, "image", TILE, runs=2) | _learn_solo(args, "sound", 2 * TILE)
     save_weights(shifts, args.work / "solo.safetensors")
 
 
-def _learn_solo(args, name, columns):
+def _learn_solo(args, name, columns, runs=1):
     """{name: (24, 384)}."""
     unet = trained(UNETS[name](), f"{name}_unet", args).requires_grad_(False).to(args.device)
     coder, texts = trained(Autoencoder(), "vae", args).to(args.device), text_bank(args.device)
     shift = torch.nn.ParameterDict({name: torch.zeros(TEXT_ROWS, TEXT_WIDTH)}).to(args.device)
     loss = unet_training.alone_loss_function(
         call_of(unet, args), partial(latents_of, coder, device=args.device),
-        map(SHOWN[name], _batches(args, alone=1.0)),
+        map(SHOWN[name], woven(args, alone=1.0)),
         lambda captions: texts(captions).to(args.device) + shift[name],
         columns=columns, device=args.device, seed=args.seed,
     )  # fmt: skip
     run, peak = args.work / f"{name}_solo.safetensors", args.learning_rate or 1e-2
-    state = train(shift, loss, run, budget=budget(args), peak=peak, weight_decay=0, seed=args.seed)
+    state = train(
+        shift, loss, run, budget=budget(args, runs), peak=peak, weight_decay=0, seed=args.seed
+    )
     return {key: value.cpu().contiguous() for key, value in state.items()}
 
 
@@ -297,7 +279,7 @@ def _train_alone(args, name, columns):
     coder = trained(Autoencoder(), "vae", args).to(args.device)
     loss = unet_training.alone_loss_function(
         call_of(net, args), partial(latents_of, coder, device=args.device),
-        map(SHOWN[name], _batches(args)), text_bank(args.device), partial(layout_loss, net),
+        map(SHOWN[name], woven(args)), text_bank(args.device), partial(layout_loss, net),
         columns=columns, device=args.device, seed=args.seed,
     )  # fmt: skip
     run, peak = args.work / f"{name}_alone.safetensors", args.learning_rate or 6e-4
@@ -305,46 +287,23 @@ def _train_alone(args, name, columns):
     save_weights(state, out)
 
 
-def _batches(args, **ways):
-    return batches(loom_of(args, kept=harvested(args.work), **ways), args.workers)
-
-
-def loom_of(args, **ways):
-    """Batches of training material, in the `ways` that a Loom takes; the pairs that `evaluate` asks
-    for are not among them."""
-    file = args.work / "typical.json"
-    if not file.exists():
-        raise FileNotFoundError(f"{file} is missing: run `python -m itskit.training curate` first")
-    typical = json.loads(file.read_text(encoding="utf-8"))
-    if set(typical) != {"drawings", "clips"}:
-        raise ValueError(
-            f"{file} holds {sorted(typical)[:3]}, as an earlier version wrote it: expected "
-            "'drawings' and 'clips'; run `python -m itskit.training curate` again"
-        )
-    images, records = read_pictures(args.data)
-    mels, sounds = prepared_sounds(args)
-    ground = ground_of(images, records, mels, sounds, typical)
-    asked = frozenset((concept, kind) for concept, kind, _ in PAIRS + VALIDATION_PAIRS)
-    return Loom(
-        ground, records, sounds, drawings=grouped(rows_in(records, "train"), records, "concept"),
-        played=rows_in(sounds, "train"), size=max(1, (args.batch or 32) // 4), excluded=asked,
-        seed=args.seed, **ways,
-    )  # fmt: skip
-
-
 def scorers(args):
     """Both scorers, on canvases as the U-Nets know them and on varied ones (`vary`)."""
-    given = {name: source(args, name, "train", "varied") for name in ("image", "sound")}
-    texts = text_bank()
-    for name, other, narrow in (("image", "sound", 16), ("sound", "image", 32)):
+    texts = text_bank(args.device)
+    if args.weave_on_device:
+        coder = trained(Autoencoder(), "vae", args).to(args.device)
+        encode = partial(latents_of, coder, device=args.device)
+        loom, weaver = loom_of(args, recipes=True), weaver_of(args, args.seed)
+        given = {name: Fresh(loom, weaver, name, encode) for name in ("image", "sound")}
+    else:
+        given = {name: source(args, name, "train", "varied") for name in ("image", "sound")}
+    for runs, name, other, narrow in ((2, "image", "sound", 16), (1, "sound", "image", 32)):
         torch.manual_seed(args.seed)
-        net = Scorer()
-        if args.from_shipped:
-            net.load_state_dict(read_weights(FOLDER, f"{name}_scorer.safetensors"))
+        net = begun(Scorer(), f"{name}_scorer", args).to(args.device)
         loss = scorer_training.loss_function(
-            net, given[name], given[other], texts,
-            columns=16 * (args.batch or 96), narrow=narrow, seed=args.seed,
+            net, given[name], given[other], texts, columns=16 * (args.batch or 96), narrow=narrow,
+            device=args.device, seed=args.seed,
         )  # fmt: skip
         out = args.work / f"{name}_scorer.safetensors"
         peak = args.learning_rate or 2e-3
-        train(net, loss, out, budget=budget(args), peak=peak, weight_decay=0.05)
+        train(net, loss, out, budget=budget(args, runs), peak=peak, weight_decay=0.05)

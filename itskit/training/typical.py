@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from ..models.pocket.networks import Autoencoder, Scorer
 from ..writing import written
-from . import curate, stages
+from . import curate, material, stages
 from .canvas import printed
 from .captions import picture_caption, sound_caption
 from .data import read_pictures
@@ -21,7 +21,7 @@ def main(args):
     "clips": {class: [row, …]}}."""
     net, texts = stages.trained(Autoencoder(), "vae", args), stages.text_bank()
     images, records = read_pictures(args.data)
-    rows = stages.core_drawings(records)
+    rows = material.core_drawings(records)
     rng = np.random.default_rng(args.seed)
     captions = {c: [picture_caption(rng, c, row=k % 2 == 0) for k in range(8)] for c in rows}
     scorer = stages.trained(Scorer(), "image_scorer", args)
@@ -48,8 +48,8 @@ def main(args):
 
 def _typical_clips(args, net, texts, images, records):
     """{class: the rows of its clips that are alike and that a scorer names through a drawing}."""
-    mels, sounds = stages.prepared_sounds(args)
-    ground = stages.ground_of(images, records, mels, sounds)
+    mels, sounds = material.prepared_sounds(args)
+    ground = material.ground_of(images, records, mels, sounds)
     rng = np.random.default_rng(args.seed)
     captions = {
         kind: [sound_caption(rng, sounds[rng.choice(rows)]) for _ in range(8)]

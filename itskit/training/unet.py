@@ -20,8 +20,8 @@ class TextBank:
         if len(self.rows) >= self.limit:
             self.rows = {}
         new = [t for t in dict.fromkeys(texts) if t not in self.rows]
-        for k in range(0, len(new), 64):
-            for text, row in zip(new[k : k + 64], self.encoder(new[k : k + 64]), strict=True):
+        for k in range(0, len(new), 256):
+            for text, row in zip(new[k : k + 256], self.encoder(new[k : k + 256]), strict=True):
                 self.rows[text] = row.half()
         return torch.stack([self.rows[t] for t in texts]).float()  # (N, 24, 384)
 

@@ -61,13 +61,12 @@ def reconstruction_loss(output, picture):
     return loss
 
 
-def loss_function(net: Autoencoder, images, mels, *, size=16, kl_weight=2e-4, seed=0):
-    """For the whole network, encoder and decoder."""
-    rng = np.random.default_rng(seed)
+def loss_function(net: Autoencoder, crops, *, kl_weight=2e-4, device="cpu"):
+    """For the whole network, encoder and decoder; `crops()` is a batch as of `batch_of`."""
 
     def loss_of(step, progress):
-        picture = batch_of(rng, images, mels, size)
-        with half_precision():
+        picture = crops()
+        with half_precision(device):
             mean, logvar = (x.float() for x in net.moments(picture))
             latent = mean + torch.randn_like(mean) * (logvar / 2).exp()
             output = net.decoder(latent).float() / 2 + 0.5
@@ -104,7 +103,7 @@ class Critic(nn.Module):
 
 
 def sharpening_loss_function(
-    net: Autoencoder, images, mels, *, size=8, strength=0.7, noise=0.15, seed=0
+    net: Autoencoder, crops, *, strength=0.7, noise=0.15, device="cpu", seed=0
 ):
     """For the decoder alone, further; the latents stay, so what was trained on them stays true.
 
@@ -114,18 +113,18 @@ def sharpening_loss_function(
     to `noise` is added to the latents, which generated ones have, too. Stopped and called again,
     the run goes on with a new critic.
     """
-    rng, critic = np.random.default_rng(seed), Critic()
+    rng, critic = np.random.default_rng(seed), Critic().to(device)
     learner = torch.optim.AdamW(critic.parameters(), 1e-3, (0.5, 0.9), weight_decay=0)
 
     def decoded(picture):
-        with torch.no_grad(), half_precision():
+        with torch.no_grad(), half_precision(device):
             latent = net.encode(picture).float()
             latent += noise * float(rng.random()) * torch.randn_like(latent)
-        with half_precision():
+        with half_precision(device):
             return net.decoder(latent * net.scale + net.shift).float() / 2 + 0.5
 
     def learn(real, made):
-        with half_precision():
+        with half_precision(device):
             said = F.relu(1 - critic(real)).mean() + F.relu(1 + critic(made)).mean()  # hinge
         learner.zero_grad()
         said.backward()
@@ -135,12 +134,12 @@ def sharpening_loss_function(
     def wish(made):
         """The gradient (B, 1, H, W) that makes the critic take it for real."""
         made = made.detach().requires_grad_()
-        with half_precision():
+        with half_precision(device):
             said = -critic(made).float().mean()
         return torch.autograd.grad(said, made)[0]
 
     def loss_of(step, progress):
-        picture = batch_of(rng, images, mels, size)
+        picture = crops()
         output = decoded(picture)
         reconstruction = reconstruction_loss(output, picture)
         parts = {"l1": F.l1_loss(output, picture).detach()}
@@ -163,12 +162,11 @@ def length(gradient):
 
 
 @torch.no_grad()
-def normalise_latents(net: Autoencoder, images, mels, seed=0):
+def normalise_latents(net: Autoencoder, crops):
     """Set the shift so that black is zero and the scale so that the material has unit RMS."""
     net.shift.zero_()
     net.scale.fill_(1)
-    black = net.encode(torch.zeros(1, 1, 128, 128))  # (1, 4, 16, 16)
+    black = net.encode(torch.zeros(1, 1, 128, 128, device=net.shift.device))  # (1, 4, 16, 16)
     net.shift.copy_(black.mean((2, 3), keepdim=True))
-    rng = np.random.default_rng(seed)
-    latents = torch.cat([net.encode(batch_of(rng, images, mels, 32)) for _ in range(16)])
+    latents = torch.cat([net.encode(crops()) for _ in range(16)])
     net.scale.copy_(latents.square().mean((0, 2, 3), keepdim=True).sqrt())

@@ -5,7 +5,9 @@ function takes a numpy Generator and returns what it was given in kind: uint8, b
 """
 
 import numpy as np
+import torch
 from PIL import Image, ImageFilter
+from torch.nn import functional as F
 
 from .canvas import DECIBELS
 
@@ -81,3 +83,53 @@ def coloration(rng, bands: int) -> np.ndarray:
     if rng.random() < 0.3:
         response -= 2.5 * np.clip(rng.integers(1, bands // 2) - np.arange(bands), 0, None)
     return response
+
+
+def redrawn_some(draw, images):
+    """Half of the drawings (N, 128, 128) in [0, 1], as by `redrawn`; `draw` is a Weaver."""
+    n = len(images)
+    angle, lean = torch.deg2rad(7 * draw.normal(n)), 0.1 * draw.normal(n)
+    stretch, zero = (0.12 * draw.normal(n)).exp(), torch.zeros_like(angle)
+    cos, sin = angle.cos(), angle.sin()
+    rows = [cos * stretch, cos * lean - sin / stretch, zero]
+    rows += [sin * stretch, sin * lean + cos / stretch, zero]
+    turn = 1.15 * torch.stack(rows, 1).view(n, 2, 3)
+    grid = F.affine_grid(turn, (n, 1, *images.shape[1:]), align_corners=False)
+    made = F.grid_sample(images[:, None], grid, align_corners=False)
+    thick, thin = F.max_pool2d(made, 3, 1, 1), -F.max_pool2d(-made, 3, 1, 1)
+    kind = draw.random(n, 1, 1, 1)
+    for below, other in ((0.5, thick - thin), (0.3, thin), (0.15, thick)):
+        made = torch.where(kind < below, other, made)
+    blurred = F.avg_pool2d(F.avg_pool2d(made, 3, 1, 1), 3, 1, 1)
+    made = torch.where(draw.random(n, 1, 1, 1) < 0.3, blurred, made)[:, 0]
+    return torch.where(draw.random(n, 1, 1) < 0.5, made, images)
+
+
+def rerecorded_some(draw, sounds):
+    """Half of the canvases of sounds (N, 128, 512) in [0, 1], as by `rerecorded`."""
+    n, bands, columns = sounds.shape
+    at = torch.arange(columns, device=sounds.device)
+    speed, begin = (0.15 * draw.normal(n, 1)).exp(), columns * draw.random(n, 1)
+    frames = (at * speed + begin).long() % columns  # (n, columns)
+    sound = sounds.gather(2, frames[:, None].expand(-1, bands, -1)) * DECIBELS
+    rows = torch.arange(bands, device=sounds.device) - (2.5 * draw.normal(n, 1)).round().long()
+    sound = sound.gather(1, rows.clamp(0, bands - 1)[:, :, None].expand(-1, -1, columns))
+    sound = sound * ((rows >= 0) & (rows < bands))[:, :, None]
+    fall = at * draw.random(n, 1, 1, low=0.7, high=4.0)
+    echo = (sound + fall).cummax(2).values - fall
+    sound = torch.where(draw.random(n, 1, 1) < 0.3, echo, sound)
+    sound = torch.where(sound > 1, sound + colorations(draw, n, bands), 0.0)
+    hiss = sound.amax((1, 2), keepdim=True) - draw.random(n, 1, 1, low=43, high=63)
+    hiss = hiss + colorations(draw, n, bands) + 2.5 * draw.normal(*sound.shape)
+    sound = torch.where(draw.random(n, 1, 1) < 0.5, torch.maximum(sound, hiss), sound)
+    made = (sound / DECIBELS).clamp(0, 1)
+    return torch.where(draw.random(n, 1, 1) < 0.5, made, sounds)
+
+
+def colorations(draw, n, bands):
+    """As `coloration`, (n, bands, 1)."""
+    knots = 3.5 * draw.normal(n, 1, 6)
+    response = F.interpolate(knots, bands, mode="linear", align_corners=True)[:, 0]
+    edge = draw.whole(1, bands // 2, (n, 1)) - torch.arange(bands, device=knots.device)
+    cut = 2.5 * edge.clamp(min=0) * (draw.random(n, 1) < 0.3)
+    return (response - cut)[:, :, None]
