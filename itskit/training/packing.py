@@ -1,4 +1,4 @@
-"""The stages that write what the package ships: the text encoder and all trained weights."""
+"""Weights as the package ships them: the text encoder and all trained ones, packed and back."""
 
 import json
 import shutil
@@ -7,9 +7,14 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from ..models.pocket.vocabulary import FILE
-from ..models.pocket.weights import FOLDER, load_weights, save_weights
+from ..models.pocket.weights import FOLDER, load_weights, read_manifest, save_weights
 from ..writing import written
+from . import loop
 from .captions import vocabulary
+
+# of a matrix's numbers
+BITS = {"vae": 16, "image_unet": 8, "sound_unet": 8, "image_scorer": 8, "sound_scorer": 8,
+        "solo": 16}  # fmt: skip
 
 
 def text(args):
@@ -27,19 +32,12 @@ def text(args):
 
 
 def pack(args):
-    """The trained networks and the words that they know, as the package ships them."""
-    FILE.write_text(json.dumps(vocabulary(), indent=0) + "\n", encoding="utf-8")
+    """The trained networks and the words that they know, as the package ships them; the text
+    encoder is added where there is none."""
+    with written(FILE) as part:
+        part.write_text(json.dumps(vocabulary(), indent=0) + "\n", encoding="utf-8")
     folder = args.weights or FOLDER
-    for name, bits in {"vae": 16, "image_unet": 8, "sound_unet": 8,
-                       "image_scorer": 8, "sound_scorer": 8, "solo": 16}.items():  # fmt: skip
-        file = args.work / f"{name}.safetensors"
-        if not file.exists():
-            print(f"{file} is missing; {name} stays as it is")
-            continue
-        entry = save_weights(
-            load_file(file), folder / file.name, bits=bits, trained=_training(file)
-        )
-        print(f"{file.name}: {entry['parameters'] / 1e6:.1f} M, {entry['bytes'] / 1e6:.1f} MB")
+    pack_networks(args.work, folder)
     if not (folder / "text_encoder.safetensors").exists():
         with written(folder / "tokenizer.json") as part:
             shutil.copyfile(FOLDER / "tokenizer.json", part)
@@ -47,21 +45,50 @@ def pack(args):
         save_weights(state, folder / "text_encoder.safetensors", trained="as shipped")
 
 
+def pack_networks(work, folder):
+    for name, bits in BITS.items():
+        file = work / f"{name}.safetensors"
+        if not file.exists():
+            print(f"{file} is missing; {name} stays as it is")
+            continue
+        entry = save_weights(
+            load_file(file), folder / file.name, bits=bits, trained=_training(file)
+        )
+        print(f"{file.name}: {entry['parameters'] / 1e6:.1f} M, {entry['bytes'] / 1e6:.1f} MB")
+
+
+def unpack(args, keep=False):
+    """Packed weights → WORK/NAME.safetensors, from which stages go on; `keep` what is there."""
+    folder = args.weights or FOLDER
+    for name in BITS:
+        file = args.work / f"{name}.safetensors"
+        if file.name in read_manifest(folder) and not (keep and file.exists()):
+            loop.save_weights(load_weights(folder, file.name), file)
+            for run in runs_of(name).values():  # they would go on with what they knew
+                file.with_name(f"{run}.state").unlink(missing_ok=True)
+
+
+def runs_of(name) -> dict[str, str]:
+    """{how, in words: the run whose checkpoints and log have that name} of all that teach it."""
+    if name == "vae":
+        return {"": name, "decoder alone ": "decoder"}
+    if name == "solo":
+        return {f"{sense} ": f"{sense}_solo" for sense in ("image", "sound")}
+    if name.endswith("_unet"):
+        alone = name.replace("_unet", "_alone")
+        return {"": name, "typical ones ": alone, "together ": "together"}
+    return {"": name}
+
+
+def last_line(log) -> dict:
+    """The last line of a log of `train`."""
+    return json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
+
+
 def _training(file) -> str:
     """How a network was trained, in words: the last lines of its logs."""
-    logs = {"": file.with_suffix(".log")}
-    if file.stem.endswith("_unet"):
-        logs["typical ones "] = file.with_name(file.stem.replace("_unet", "_alone.log"))
-        logs["together "] = file.with_name("together.log")
-    if file.stem == "solo":
-        logs = {f"{name} ": file.with_name(f"{name}_solo.log") for name in ("image", "sound")}
-    if file.stem == "vae":
-        logs["decoder alone "] = file.with_name("decoder.log")
-    last = {
-        how: json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
-        for how, log in logs.items()
-        if log.exists()
-    }
+    logs = {how: file.with_name(f"{run}.log") for how, run in runs_of(file.stem).items()}
+    last = {how: last_line(log) for how, log in logs.items() if log.exists()}
     return "; ".join(
         f"{how}{line['step']} steps, {line['minutes']:.0f} minutes, loss {line['loss']:.4f}"
         for how, line in last.items()
