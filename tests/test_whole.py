@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,6 +88,13 @@ def test_a_small_set_keeps_to_its_size(small, tmp_path):
     records = data.read_pictures(tmp_path)[1]
     assert len(typical["drawings"]) <= len(records) < 40
     assert sum(f.stat().st_size for f in tmp_path.glob("*.npz")) < 20_000
+
+
+def test_the_commands_of_the_readme_are_understood():
+    readme = (Path(whole.__file__).parent / "README.md").read_text(encoding="utf-8")
+    some = re.findall(r"^\$T (\w+ .*)$", readme, re.M)
+    read = [parser().parse_args(shlex.split(x.replace("$A", ""), comments=True)) for x in some]
+    assert {"extract", "all", "unpack", "pack"} < {args.command for args in read}
 
 
 @pytest.mark.slow
