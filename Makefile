@@ -25,7 +25,7 @@ WORKERS ?= 2
 
 IMAGE ?= a palm tree
 SOUND ?= birds chirping
-SEED ?= 2
+SEED ?= 5
 OUT ?= out
 export IMAGE SOUND SEED OUT
 

@@ -6,9 +6,7 @@ entry = Entry(
     image="a dog",
     sound="a dog barking",
     seed=5,
-    remark=(
-        "Barks are short columns with gaps between them, and the dog has to live in the columns."
-    ),
+    remark="Barks are short bright columns; the dog stands in the grey between and behind them.",
 )
 
 if __name__ == "__main__":

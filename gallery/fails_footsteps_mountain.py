@@ -7,8 +7,8 @@ entry = Entry(
     sound="footsteps",
     seed=0,
     remark=(
-        "Footsteps are a few thin columns on black, a mountain is a broad bright surface: what it "
-        "paints between the steps is heard as noise, or the steps leave nothing of it."
+        "Footsteps are a few broad columns, and where they stand nothing is seen of a mountain: "
+        "one of the two is cut into strips."
     ),
     failure=True,
 )

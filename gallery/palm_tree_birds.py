@@ -5,8 +5,8 @@ from _make import Entry
 entry = Entry(
     image="a palm tree",
     sound="birds chirping",
-    seed=2,
-    remark="A chirp is a short, bent stroke high up; so is each frond.",
+    seed=5,
+    remark="A chirp is a short, bright stroke; the palms stand in the quiet greys around it.",
 )
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from _make import Entry
 entry = Entry(
     image="a rocket",
     sound="an explosion",
-    seed=3,
+    seed=7,
+    settings={"image_scale": 26.0},
     remark=(
         "An explosion is a wall of noise that fades to the right; the rocket is what the "
         "smoke leaves."

@@ -5,7 +5,8 @@ from _make import Entry
 entry = Entry(
     image="a rooster",
     sound="a rooster crowing",
-    seed=7,
+    seed=6,
+    settings={"image_scale": 26.0},
     remark=(
         "A crow climbs and falls in bold bent harmonics, one above the other like tail feathers."
     ),

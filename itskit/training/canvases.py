@@ -11,12 +11,14 @@ import json
 import numpy as np
 import torch
 
+from ..intervals import interval
 from ..models import pocket
 from ..models.pocket.networks import Autoencoder
+from ..writing import written
 from . import material, stages
 from .canvas import fill_with_sound, place_drawing, printed
 from .data import mel_pictures, read_clip, read_pictures, read_sounds
-from .evaluate import blind_sheet, interval
+from .evaluate import blind_sheet
 from .judges import Ear
 from .words import pairs
 
@@ -45,12 +47,12 @@ def main(args):
         for name, hits in _answers(net, ear, mine, made, k).items():
             rows.setdefault(name, []).append(np.mean(hits))
         sheet.append((f"{concept} / {words}", (made["printed"][0] * 255).astype(np.uint8)))
-    numbers = {name: interval(means) for name, means in rows.items()}
+    numbers = {name: (*interval(means), len(means)) for name, means in rows.items()}
     for name, (mean, half, n) in numbers.items():
         print(f"{name:32s} {mean:.1%} ± {half:.1%}  ({n} classes)")
-    file = args.work / f"canvases_{args.split}.json"
-    file.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
-    blind_sheet(sheet, args.work / f"canvases_{args.split}.png")
+    with written(args.work / f"canvases_{args.split}.json") as part:
+        part.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    blind_sheet(sheet, args.work / f"canvases_{args.split}_blind.png")
 
 
 def _canvases(rng, clips, images):
