@@ -203,84 +203,89 @@ def _somebody_begins(args: argparse.Namespace, like: str) -> bool:
 
 def parser() -> argparse.ArgumentParser:
     """All commands with their options; `args.command` says which one was typed."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--debug", action="store_true", help="show where an error came from")
     whole = Parser(prog="itskit", description="Images that sound: one picture that also plays.")
     whole.add_argument("--version", action="version", version=f"itskit {__version__}")
     commands = whole.add_subparsers(
         title="commands", dest="command", required=True, metavar="COMMAND"
     )
 
-    compose = commands.add_parser(
-        "compose", parents=[common], help="two prompts in, one picture that is also a sound out"
-    )
-    either = compose.add_mutually_exclusive_group()
+    def command(name: str, about: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=about)
+        made.add_argument("--debug", action="store_true", help="show where an error came from")
+        made.set_defaults(parser=made)
+        return made
+
+    compose = command("compose", "two prompts in, one picture that is also a sound out")
+    hunt = command("hunt", "the best of many seeds")
+    again = command("again", "make a result from its recipe")
+    printing = command("print", "a drawing of yours printed into a recording of yours")
+    info = command("info", "versions, weights, licences")
+    _add_seed(compose)
+    _add_seeds(hunt)
+    for each in (compose, hunt):
+        _add_settings(each)
+    recipe = "the .json, or any file that itskit made"
+    again.add_argument("recipe", metavar="RECIPE", type=file, help=recipe)
+    for each in (compose, hunt, again):
+        _add_start(each)
+    _add_printing(printing)
+    for each in (compose, hunt, again, printing):
+        each.add_argument("--out", default="out", type=Path, help="folder for the files (out)")
+    for each in (compose, hunt, printing, info):
+        _add_pair(each, "pocket")
+    _add_pair(again, None)
+    return whole
+
+
+def _add_seed(command: argparse.ArgumentParser) -> None:
+    either = command.add_mutually_exclusive_group()
     either.add_argument(
         "--seed", type=seed, default=0, metavar="N", help="where the noise comes from (0)"
     )
     either.add_argument("--seeds", type=seeds, metavar="1,2,3", help="one result for each")
-    compose.set_defaults(parser=compose)
 
-    hunt = commands.add_parser("hunt", parents=[common], help="the best of many seeds")
-    hunt.add_argument(
-        "--seeds",
-        type=tried,
-        default=range(16),
-        metavar="16",
-        help="how many, or which: 1,2,3 (16)",
-    )
+
+def _add_seeds(command: argparse.ArgumentParser) -> None:
+    which = "how many, or which: 1,2,3 (16)"
+    command.add_argument("--seeds", type=tried, default=range(16), metavar="16", help=which)
     some = {"type": whole_number(1), "default": 4, "metavar": "N"}
-    hunt.add_argument("--keep", **some, help="how many of them to write (4)")
-    hunt.add_argument("--batch", **some, help="how many at a time (4)")
-    hunt.set_defaults(parser=hunt)
+    command.add_argument("--keep", **some, help="how many of them to write (4)")
+    command.add_argument("--batch", **some, help="how many at a time (4)")
 
-    for command in (compose, hunt):
-        for name, verb in (("IMAGE_PROMPT", "look"), ("SOUND_PROMPT", "sound")):
-            about = f"what it should {verb} like"
-            command.add_argument(name.lower(), metavar=name, type=words, help=about)
-        for flag, keyword, kind, text in SETTINGS:
-            text = f"{text} ({usual(keyword)})"
-            command.add_argument(flag, dest=keyword, type=kind, metavar=kind.__name__, help=text)
-        solver = f"who takes the steps ({usual('solver')})"
-        command.add_argument("--solver", choices=SOLVERS, help=solver)
-        presets = sorted({name for names in PRESETS.values() for name in names})
-        settings = "a named set of settings (none); pocket has paper, the others have both"
-        command.add_argument("--preset", choices=presets, help=settings)
-        _add_pair(command, "pocket")
 
-    again = commands.add_parser("again", parents=[common], help="make a result from its recipe")
-    recipe = "the .json, or any file that itskit made"
-    again.add_argument("recipe", metavar="RECIPE", type=file, help=recipe)
-    _add_pair(again, None)
-    again.set_defaults(parser=again)
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    """The prompts, and the settings of `compose`."""
+    for name, verb in (("IMAGE_PROMPT", "look"), ("SOUND_PROMPT", "sound")):
+        about = f"what it should {verb} like"
+        command.add_argument(name.lower(), metavar=name, type=words, help=about)
+    for flag, keyword, kind, text in SETTINGS:
+        text = f"{text} ({usual(keyword)})"
+        command.add_argument(flag, dest=keyword, type=kind, metavar=kind.__name__, help=text)
+    solver = f"who takes the steps ({usual('solver')})"
+    command.add_argument("--solver", choices=SOLVERS, help=solver)
+    presets = sorted({name for names in PRESETS.values() for name in names})
+    settings = "a named set of settings (none); pocket has paper, the others have both"
+    command.add_argument("--preset", choices=presets, help=settings)
 
-    for command in (compose, hunt, again):
-        start = "start from a picture or a recording (from noise)"
-        command.add_argument("--init", metavar="FILE", type=file, help=start)
-        command.add_argument("--no-video", action="store_true", help="no MP4 (there is one)")
-        command.add_argument("--no-page", action="store_true", help="no HTML page (there is one)")
 
-    printing = commands.add_parser(
-        "print", parents=[common], help="a drawing of yours printed into a recording of yours"
-    )
+def _add_start(command: argparse.ArgumentParser) -> None:
+    start = "start from a picture or a recording (from noise)"
+    command.add_argument("--init", metavar="FILE", type=file, help=start)
+    command.add_argument("--no-video", action="store_true", help="no MP4 (there is one)")
+    command.add_argument("--no-page", action="store_true", help="no HTML page (there is one)")
+
+
+def _add_printing(command: argparse.ArgumentParser) -> None:
     drawing, recording = "a picture; ink on light paper is seen, too", "a sound, of any length"
-    printing.add_argument("drawing", metavar="DRAWING", type=file, help=drawing)
-    printing.add_argument("recording", metavar="RECORDING", type=file, help=recording)
+    command.add_argument("drawing", metavar="DRAWING", type=file, help=drawing)
+    command.add_argument("recording", metavar="RECORDING", type=file, help=recording)
     level = "dB below the loudest sound at which the drawing stands (50)"
-    printing.add_argument("--level", type=number(0), default=50.0, metavar="X", help=level)
+    command.add_argument("--level", type=number(0), default=50.0, metavar="X", help=level)
     cut = "dB by which the sound is quieter where the drawing is dark (16)"
-    printing.add_argument("--cut", type=number(0), default=16.0, metavar="X", help=cut)
+    command.add_argument("--cut", type=number(0), default=16.0, metavar="X", help=cut)
     ink = "whether dark is what is drawn (if the picture's border is light)"
-    printing.add_argument("--invert", action=argparse.BooleanOptionalAction, help=ink)
-    _add_pair(printing, "pocket")
-    printing.set_defaults(parser=printing, no_video=True)
-
-    for command in (compose, hunt, again, printing):
-        command.add_argument("--out", default="out", type=Path, help="folder for the files (out)")
-
-    info = commands.add_parser("info", parents=[common], help="versions, weights, licences")
-    _add_pair(info, "pocket")
-    return whole
+    command.add_argument("--invert", action=argparse.BooleanOptionalAction, help=ink)
+    command.set_defaults(no_video=True)
 
 
 def _add_pair(command: argparse.ArgumentParser, usual: str | None) -> None:
