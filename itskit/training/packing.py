@@ -34,10 +34,11 @@ def text(args):
 def pack(args):
     """The trained networks and the words that they know, as the package ships them; the text
     encoder is added where there is none."""
-    with written(FILE) as part:
-        part.write_text(json.dumps(vocabulary(), indent=0) + "\n", encoding="utf-8")
     folder = args.weights or FOLDER
     pack_networks(args.work, folder)
+    if folder == FOLDER:
+        with written(FILE) as part:
+            part.write_text(json.dumps(vocabulary(), indent=0) + "\n", encoding="utf-8")
     if not (folder / "text_encoder.safetensors").exists():
         with written(folder / "tokenizer.json") as part:
             shutil.copyfile(FOLDER / "tokenizer.json", part)
