@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 
 import numpy as np
 import pytest
@@ -36,25 +35,6 @@ def test_the_axis_places_a_tone_where_it_is_painted(pair):
     tone = np.sin(2 * np.pi * 1000 * np.arange(20480) / 16000)
     row = int(pair.sound.analyse(Sound(tone, 16000))[0, 0, :, 64].argmax())
     assert axis.hertz[row + 1] < 1000 < axis.hertz[row - 1]
-
-
-def test_a_page_of_all_steps_costs_little_more_than_composing_them(pair, tmp_path):
-    """In the time of the process, so that a busy machine does not matter. It was 6 times as much;
-    on two CPUs it is twice as quick as that, since its sounds are made side by side."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        clock = [time.process_time()]
-        for _ in range(2):  # the first warms up
-            result = itskit.compose(pair, "a palm tree", "birds", seed=5, progress=False)
-            clock.append(time.process_time())
-            itskit.export.page(result, tmp_path / "a.html")
-            clock.append(time.process_time())
-    finally:
-        torch.set_num_threads(before)
-    composed, paged = np.diff(clock)[2:]
-    print(f"composed in {composed:.2f} s, page in {paged:.2f} s of CPU time")
-    assert paged < 3 * composed
 
 
 def test_sounds_on_the_way_are_nearly_as_good_as_the_result(pair):
