@@ -280,12 +280,12 @@ def test_command_line_says_it_in_one_line(monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_command_line_says_it_of_the_pocket_pair():
+def test_command_line_says_it_of_the_pocket_pair(tmp_path):
     words = ["a theremin", "church bells 🦜", "--steps", "2", "--no-video", "--no-page"]
+    words += ["--out", str(tmp_path)]
     code = f"import sys; from itskit.cli import main; sys.exit(main(['compose', *{words!r}]))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, encoding="utf-8"
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
     said = [line for line in done.stderr.splitlines() if line.startswith("itskit: warning")]
     assert len(said) == 2 and "not known: theremin; nearest: " in said[0]
     assert said[1].endswith("sound prompt 'church bells 🦜': cannot be read: 🦜")
