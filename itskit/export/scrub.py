@@ -6,7 +6,6 @@ JavaScript module (in widgets/static) shows them.
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +16,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from .. import diagnose
+from .. import diagnose, threads
 from ..modality import Axis, Picture, Sound
 from ..sampling import Trajectory, render
 from ..schedule import predict_clean
@@ -154,8 +153,8 @@ def prepare(
     item: int = 0,
     workers: int | None = None,
 ) -> Iterator[Frame]:
-    """Prepare {track: steps}, track after track, `workers` frames at a time (None: as many as this
-    process may use CPUs, up to 4), each with one thread of torch: together they are quicker so.
+    """Prepare {track: steps}, track after track, `workers` frames at a time (None: as many as
+    `threads.budget` gives, up to 4), each with one thread of torch: together they are quicker so.
 
     The last clean estimate sounds as `trajectory.sound` does; where the pair has a `render_near`,
     all else is rendered quickly, led by it.
@@ -166,23 +165,18 @@ def prepare(
         jobs += [(track, step, found[step]) for step in coarse_to_fine(steps)]
     if not jobs:
         return
-    threads, result = torch.get_num_threads(), trajectory.steps[-1].clean[item][None]
-    pool = ThreadPoolExecutor(workers or min(4, _cpus()), initializer=_one_thread)
+    usual, result = torch.get_num_threads(), trajectory.steps[-1].clean[item][None]
+    pool = ThreadPoolExecutor(workers or min(4, threads.budget()), initializer=_one_thread)
     try:
         whole = pool.submit(_whole_sound, trajectory, item)
         yield from pool.map(lambda job: _frame(trajectory, result, whole, *job), jobs)
     finally:
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)  # of MKL there is one count for the whole process
+        torch.set_num_threads(usual)  # of MKL there is one count for the whole process
 
 
 def _one_thread() -> None:
     torch.set_num_threads(1)
-
-
-def _cpus() -> int:
-    """How many CPUs this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _whole_sound(trajectory: Trajectory, item: int) -> Sound:

@@ -31,7 +31,7 @@ LEVEL = 10 ** (-23 / 20)  # of sounds, as a root mean square
 SOLO = "solo.safetensors"  # what is added to the words of a model that has the canvas to itself
 
 DEFAULTS = {
-    "num_inference_steps": 8,  # 16 look and sound the same: MODEL_CARD.md
+    "num_inference_steps": 8,  # 16 look and sound the same: EXPERIMENTS.md
     "solver": "dpmpp_2m",
     "spacing": "trailing",  # short runs need the noisiest timestep
     "image_scale": 14.0,
