@@ -33,6 +33,7 @@ from itskit.training.assemble import (
     sounds,
     synth,
 )
+from itskit.training.tables import read_rows
 
 RATE = 16000
 
@@ -267,26 +268,23 @@ def test_midi_captions_are_those_of_the_set():
 # ---- MIDI files ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("number", "data"),
-    [(0, "00"), (0x7F, "7f"), (0x80, "8100"), (0x3FFF, "ff7f"), (0x0FFFFFFF, "ffffff7f")],
-)
-def test_variable_length_numbers_of_the_midi_standard(number, data):
-    assert midi.variable_length(number).hex() == data
-
-
 def test_midi_file_places_notes_in_their_slots():
+    """Read by the MIDI standard: 480 ticks a quarter, 120 quarters a minute."""
     playing = midi.Slot(0, 40, "violin", "", [(1.0, 0.5, 69)], 100)
-    data = midi.midi_file([playing, playing])
+    file = io.BytesIO()
+    midi.midi_file([playing, playing]).save(file=file)
+    data = file.getvalue()
     assert data[:14] == b"MThd" + struct.pack(">IHHH", 6, 0, 1, 480)
     assert struct.unpack(">I", data[18:22])[0] == len(data) - 22
-    on, times = bytes((0x90, 69, 100)), note_times(data[22:])
-    assert times == pytest.approx([1.05, 7.05], abs=0.002) and data.count(on) == 2
+    assert note_times(data[22:], 0x90, (69, 100)) == pytest.approx([1.05, 7.05], abs=0.002)
+    assert note_times(data[22:], 0x80, (69, 0)) == pytest.approx([1.55, 7.55], abs=0.002)
+    assert note_times(data[22:], 0xC0, (40,)) == pytest.approx([0.01, 6.01], abs=0.002)
+    assert note_times(data[22:], 0xB0, (120, 0)) == pytest.approx([6.0], abs=0.002)  # sound off
 
 
-def note_times(track):
-    """Seconds of every note-on, by walking over the track."""
-    ticks, place, out = 0, 0, []
+def note_times(track, wanted, values):
+    """Seconds of every message of a kind with these values, by walking over the track."""
+    ticks, place, status, out = 0, 0, 0, []
     while place < len(track):
         delta = 0
         while True:
@@ -295,10 +293,12 @@ def note_times(track):
             if byte < 128:
                 break
         ticks += delta
-        status = track[place] & 0xF0
-        if status == 0x90:
-            out.append(ticks / 960)  # 480 a quarter, 120 quarters a minute
-        place += {0xC0: 2, 0xF0: 3}.get(status, 3)
+        if track[place] >= 128:  # else the last status goes on
+            status, place = track[place], place + 1
+        count = {0xC0: 1, 0xF0: 2}.get(status & 0xF0, 2)
+        if status & 0xF0 == wanted and tuple(track[place : place + count]) == values:
+            out.append(ticks / 960)
+        place += count
     return out
 
 
@@ -400,14 +400,14 @@ def test_a_failing_program_is_quoted(tmp_path):
 
 
 def test_tables_agree_with_each_other():
-    rules, packages = sounds.read_rules(), lexicon.read_rows("sound_packages.tsv")
+    rules, packages = sounds.read_rules(), read_rows("sound_packages.tsv")
     assert {row[3] for row in packages} == {"P", "SA", "G"}
     named = {sounds.Source(*row).name for row in packages if row[4] == "sounds"}
     assert {rule.package for rule in rules} - {"kajongg", "supercollider-common"} <= named
     classes = sounds.class_keywords().keys()
     assert {rule.name for rule in rules} - {"-"} <= classes
     assert {row[2] for row in synth.GENERATORS} <= classes
-    drawn = [artworks.Source(*row) for row in lexicon.read_rows("pictures.tsv")]
+    drawn = [artworks.Source(*row) for row in read_rows("pictures.tsv")]
     kept = [source for source in drawn if source.tier in pictures.KEPT_TIERS]
     assert {source.licence for source in kept} <= checks.PICTURE_LICENCES
     assert {source.reader for source in kept} <= artworks.READERS.keys() <= artworks.WANTED.keys()

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from ..tables import read_rows
 from . import openclipart
 from .drawing import open_bitmap, svg_to_image
 from .emoji import EmojiNames, key_of, meaning, shows_a_thing, without_counter
 from .fetch import fetch, parse_package, version_of
-from .lexicon import CATEGORY, clean, concept_of, find, is_interface_picture, read_rows
+from .lexicon import CATEGORY, clean, concept_of, find, is_interface_picture
 
 WANTED = {  # what is unpacked of a package, by its reader
     "words": r"^package/(en/data|dist/emoji-en-US|icons|tags|meta)\.json$",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .lexicon import read_rows
+from ..tables import read_rows
 
 FILES = (
     "pictures.jsonl", "pictures_128.npz", "sounds_train.jsonl", "sounds_train.tar",

@@ -6,9 +6,9 @@ that qualify, that mislead and that say too little.
 
 import re
 import unicodedata
-from pathlib import Path
 
-TABLES = Path(__file__).parent / "tables"
+from ..tables import entries, read_sections
+
 INTERFACE_NATURE = {"weather", "landscape", "plant", "space"}  # two of these in one icon: a scene
 _PREPOSITIONS = r"\b(?:with|in|on|of|behind|under|for|from|at|over)\b"
 _MAP_WORDS = r"\brpg map elements?\b|\bmap (elements?|symbols?)\b|\b(menu )?examples?\b"
@@ -26,29 +26,8 @@ def clean(name: str) -> str:
     return re.sub(r"\s+", " ", words).strip().lower()
 
 
-def read_sections(file) -> dict[str, list[str]]:
-    """Lines under each [section] of a table; `#` begins a comment."""
-    sections, lines = {}, None
-    for line in (TABLES / file).read_text(encoding="utf-8").splitlines():
-        if line.startswith("["):
-            lines = sections[line.strip("[]")] = []
-        elif line and not line.startswith("#"):
-            lines.append(line)
-    return sections
-
-
-def read_rows(file, separator="\t") -> list[list[str]]:
-    """Rows of a table with columns; `#` begins a comment."""
-    lines = (TABLES / file).read_text(encoding="utf-8").splitlines()
-    return [line.split(separator) for line in lines if line and not line.startswith("#")]
-
-
-def _entries(lines: list[str]) -> list[str]:
-    return [entry.strip() for entry in " ".join(lines).split(",")]
-
-
 def _pairs(lines: list[str]) -> dict[str, str]:
-    return dict(entry.split("=") for entry in _entries(lines))
+    return dict(entry.split("=") for entry in entries(lines))
 
 
 def _read_lexicon():
@@ -68,12 +47,12 @@ _words = read_sections("words.txt")
 PHRASES, CATEGORY = _read_lexicon()
 PHRASES.update(_pairs(_words["bare words"]))
 WHOLE_NAMES, ITALIAN = _pairs(_words["whole names"]), _pairs(_words["italian"])
-GENERIC, QUALIFIERS = set(_entries(_words["generic"])), set(_entries(_words["qualifiers"]))
-AMBIGUOUS, VAGUE = set(_entries(_words["ambiguous"])), set(_entries(_words["vague keywords"]))
-SUBGROUPS_LEFT_OUT = set(map(int, _entries(_words["emoji subgroups left out"])))
+GENERIC, QUALIFIERS = set(entries(_words["generic"])), set(entries(_words["qualifiers"]))
+AMBIGUOUS, VAGUE = set(entries(_words["ambiguous"])), set(entries(_words["vague keywords"]))
+SUBGROUPS_LEFT_OUT = set(map(int, entries(_words["emoji subgroups left out"])))
 SUBGROUP_CATEGORY = {int(k): c for k, c in _pairs(_words["emoji subgroups"]).items()}
-SOUNDING_CATEGORIES = set(_entries(_words["sounding categories"]))
-SOUNDING_CONCEPTS = set(_entries(_words["sounding concepts"]))
+SOUNDING_CATEGORIES = set(entries(_words["sounding categories"]))
+SOUNDING_CONCEPTS = set(entries(_words["sounding concepts"]))
 LONGEST = max(len(phrase.split()) for phrase in PHRASES)
 
 

@@ -5,7 +5,6 @@ at the slots. What is played follows from the sound font's number alone.
 """
 
 import random
-import struct
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,9 @@ from pathlib import Path
 import soundfile
 import soxr
 
+from ..tables import read_rows
 from .clips import RATE, at_least_half_a_second, loudness, to_level, trim
 from .fetch import run, tool
-from .lexicon import read_rows
 
 SLOT = 6.0  # seconds
 TICKS = 960  # a second: 480 a quarter note at 120 a minute
@@ -135,46 +134,39 @@ def melody(rng, low, high):
 # ---- MIDI file → clips ---------------------------------------------------------------------------
 
 
-def midi_file(all_slots) -> bytes:
-    """One track: at the start of each slot all sound off, then its program and its notes."""
-    events = []
+def midi_file(all_slots):
+    """A `mido.MidiFile` of one track: at the start of each slot all sound off, then its program and
+    its notes."""
+    import mido
+
+    events = []  # (ticks, what comes first at the same time, message)
     for index, slot in enumerate(all_slots):
 
-        def tick(seconds, start=index * SLOT):
-            return int((start + seconds) * TICKS)
+        def add(seconds, order, kind, start=index * SLOT, channel=slot.channel, **values):
+            message = mido.Message(kind, channel=channel, **values)
+            events.append((int((start + seconds) * TICKS), order, message))
 
-        channel = slot.channel
         if index:
-            events.append((tick(0), 0, (0xB0 | channel, 120, 0)))
-        if channel != DRUMS:
-            events.append((tick(0.01), 1, (0xC0 | channel, slot.program)))
+            add(0, 0, "control_change", control=120)
+        if slot.channel != DRUMS:
+            add(0.01, 1, "program_change", program=slot.program)
         for start, duration, note in slot.notes:
+            add(0.05 + start, 3, "note_on", note=note, velocity=slot.velocity)
             end = min(SLOT - 0.1, 0.05 + start + duration)
-            events.append((tick(0.05 + start), 3, (0x90 | channel, note, slot.velocity)))
-            events.append((tick(end), 2, (0x80 | channel, note, 0)))
+            add(end, 2, "note_off", note=note, velocity=0)
     events.sort(key=lambda event: event[:2])
-    track, now = b"", 0
+    track, now = mido.MidiTrack(), 0
     for at, _, message in events:
-        track += variable_length(at - now) + bytes(message)
+        track.append(message.copy(time=at - now))
         now = at
-    track += b"\x00\xff\x2f\x00"
-    head = b"MThd" + struct.pack(">IHHH", 6, 0, 1, TICKS // 2)
-    return head + b"MTrk" + struct.pack(">I", len(track)) + track
-
-
-def variable_length(number: int) -> bytes:
-    """MIDI's numbers: seven bits a byte, the highest bit set on all but the last."""
-    out = [number & 127]
-    while number := number >> 7:
-        out.append(number & 127 | 128)
-    return bytes(out[::-1])
+    return mido.MidiFile(type=0, ticks_per_beat=TICKS // 2, tracks=[track])
 
 
 def render(all_slots, sound_font: Path):
     """(slot, samples) of every slot that sounds."""
     with tempfile.TemporaryDirectory() as folder:
         midi, wav = Path(folder) / "slots.mid", Path(folder) / "slots.wav"
-        midi.write_bytes(midi_file(all_slots))
+        midi_file(all_slots).save(midi)
         run(
             [tool("fluidsynth"), "-ni", "-q", "-g", "0.6", "-r", "32000",
              "-o", "synth.reverb.active=0", "-o", "synth.chorus.active=0",

@@ -20,6 +20,7 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
+from ..tables import read_rows
 from . import composites, midi, synth
 from .checks import TRAINING_TIERS
 from .clips import (
@@ -34,7 +35,6 @@ from .clips import (
 from .composites import Event
 from .containers import ARCHIVES, AUDIO, is_audio, unpack
 from .fetch import fetch, parse_package, version_of
-from .lexicon import read_rows
 
 WANTED = "(" + "|".join(re.escape(end) for end in AUDIO + ARCHIVES) + "|sf2|sf3|/copyright)$"
 # of one package at most so many recordings of a class: drum hits and speech would swamp the set

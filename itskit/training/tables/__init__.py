@@ -1,0 +1,31 @@
+"""Lists and tables of words, one file each; `#` at the beginning of a line begins a comment."""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+def read_sections(file) -> dict[str, list[str]]:
+    """{section: its lines} of a table in which each section begins with a line `[section]`."""
+    sections, lines = {}, None
+    for line in _lines(file):
+        if line.startswith("["):
+            lines = sections[line.strip("[]")] = []
+        else:
+            lines.append(line)
+    return sections
+
+
+def read_rows(file, separator="\t") -> list[list[str]]:
+    """Rows of a table with columns."""
+    return [line.split(separator) for line in _lines(file)]
+
+
+def entries(lines, separator=",") -> list[str]:
+    """What stands between the commas of several lines."""
+    return [entry.strip() for entry in " ".join(lines).split(separator)]
+
+
+def _lines(file):
+    lines = (FOLDER / file).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
