@@ -125,9 +125,9 @@ def _write_mp3(sound, file, recipe: dict | None = None) -> None:
     """MP3, which every browser plays, at about 32 kbit/s and the toolkit's loudness."""
     import soundfile
 
-    from itskit.export.carry import as_text
     from itskit.export.encode import within_full_scale
     from itskit.export.names import title_of
+    from itskit.export.recipes import as_text
     from itskit.loudness import normalise_loudness
 
     coding = {"format": "MP3", "compression_level": 0.6, "bitrate_mode": "VARIABLE"}

@@ -182,8 +182,8 @@ def _save(result, args, heading: str) -> None:
 def _makers(result, item: int, args) -> dict:
     """Ending -> (a function that writes the file and returns its path, what the file is)."""
     from itskit import export
-    from itskit.export.carry import recipe_of
     from itskit.export.names import stem_of
+    from itskit.export.recipes import recipe_of
 
     stem = str(args.out / stem_of(result, item))
 

@@ -8,7 +8,9 @@ import time
 import wave
 from dataclasses import replace
 from html import unescape
+from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 import soundfile
@@ -314,10 +316,39 @@ def test_video_shows_the_playhead_where_the_sound_is(tmp_path, trajectory):
     assert np.corrcoef(heard, trajectory.sound().samples[: len(heard)])[0, 1] > 0.95
 
 
-def test_a_failing_film_says_what_ffmpeg_said(tmp_path, trajectory, monkeypatch):
-    monkeypatch.setattr(film, "SIZE", (1279, 719))  # of which H.264 makes no film
-    with pytest.raises(RuntimeError, match=r"ffmpeg could not write castle\.mp4: .*divisible by 2"):
+def test_a_failing_film_is_an_error_and_ffmpeg_says_why(tmp_path, trajectory, monkeypatch, capfd):
+    monkeypatch.setattr(film, "SIZE", (0, 720))
+    monkeypatch.setattr(film, "_still", lambda picture, recipe: (picture, (0, 8, 512, 100)))
+    with pytest.raises(
+        RuntimeError, match=r"ffmpeg could not write castle\.mp4: its own words are"
+    ):
         export.video(trajectory, tmp_path / "castle.mp4")
+    assert "size" in capfd.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_film_of_which_the_end_is_lost_is_an_error(tmp_path, trajectory, monkeypatch):
+    """ffmpeg may fail at the very end, and nobody asks it for its exit code."""
+    count = imageio_ffmpeg.count_frames_and_secs
+
+    def cut(path):
+        with open(path, "r+b") as file:
+            file.truncate(Path(path).stat().st_size // 2)
+        return count(path)
+
+    monkeypatch.setattr(imageio_ffmpeg, "count_frames_and_secs", cut)
+    with pytest.raises(RuntimeError, match=r"ffmpeg could not write castle\.mp4") as caught:
+        export.video(trajectory, tmp_path / "castle.mp4")
+    assert "of 128 frames arrived" in str(caught.value.__cause__)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_film_carries_a_recipe_that_is_too_long_for_a_command_line(tmp_path, trajectory):
+    recipe = trajectory.recipe | {"image_weight": np.linspace(0, 1, 16 * 64 * 8).tolist()}
+    assert len(json.dumps(recipe)) > 2**17  # of one argument, on Linux
+    long = type(trajectory)(trajectory.steps, recipe, trajectory.pair)
+    path = export.video(long, tmp_path / "castle.mp4", fps=2)
+    assert export.read_recipe(path) == recipe
 
 
 # ---- every artefact carries its recipe -----------------------------------------------------------

@@ -89,8 +89,8 @@ def test_captions_are_written_in_it(computer, tmp_path, kind):
     recipe = {"image_prompt": "東京", "sound_prompt": "東東"}
     picture = Image.new("RGB", (512, 128))
     if kind == "film":
-        stage, (left, top, _, height) = film._stage(picture, recipe)
-        line = np.asarray(stage)[top + height + 40 :, left + 80 : left + 80 + 52]
+        still, (left, top, _, height) = film._still(picture, recipe)
+        line = np.asarray(still)[top + height + 40 :, left + 80 : left + 80 + 52]
         assert (line.max((1, 2)) > 200).sum() > 30  # both captions: two squares each, side by side
         assert (line[5:15] > 200).all()
     else:

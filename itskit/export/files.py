@@ -12,10 +12,10 @@ from PIL import Image, ImageDraw, ImageFont
 from ..loudness import normalise_loudness
 from ..sampling import Trajectory
 from ..writing import written
-from .carry import KEY, add_to_wav, as_text, picture_options, recipe_of
 from .encode import within_full_scale
-from .fonts import legible
+from .fonts import font, legible
 from .names import digest, file_for, stem_of, tag_of, title_of
+from .recipes import KEY, add_to_wav, as_text, picture_options, recipe_of
 from .scrub import keyframes
 
 
@@ -140,14 +140,6 @@ def grid(
         sheet.paste(tile, (x, y))
         draw.text((x, y + height + 5), label, fill="#696b72", font=font(14))
     return sheet
-
-
-def font(size: int) -> ImageFont.ImageFont:
-    """DejaVu Sans, which comes with matplotlib and covers most alphabets."""
-    import matplotlib
-
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(path, size) if path.exists() else ImageFont.load_default(size)
 
 
 def wrap(text: str, face: ImageFont.ImageFont, width: float, limit: int = 3) -> list[str]:

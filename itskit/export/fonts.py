@@ -1,4 +1,8 @@
-"""A font for whatever script a person wrote a prompt in."""
+"""A font for whatever script a person wrote a prompt in.
+
+Pillow draws an empty box for what a font lacks and names no other font; matplotlib's finder goes by
+a font's name. Which signs a font file has, matplotlib's FreeType says.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +40,8 @@ def _choose(signs: frozenset[str], size: int) -> tuple[ImageFont.ImageFont, froz
     if lacks[usual]:
         for path in _others():
             lacks[path] = _missing(path, signs)
-    for path in sorted(
-        lacks, key=lambda path: len(lacks[path])
-    ):  # the usual one where none is better
+    # Sorting is stable: the usual one where none is better.
+    for path in sorted(lacks, key=lambda path: len(lacks[path])):
         try:
             return ImageFont.truetype(path, size), lacks[path]
         except OSError:  # pictures of one size, as those of colour emoji
@@ -46,8 +49,13 @@ def _choose(signs: frozenset[str], size: int) -> tuple[ImageFont.ImageFont, froz
     return ImageFont.load_default(size), frozenset()
 
 
+def font(size: int) -> ImageFont.ImageFont:
+    """DejaVu Sans at `size` pixels."""
+    return _choose(frozenset(), size)[0]
+
+
 def _usual() -> str:
-    """DejaVu Sans, which comes with matplotlib and covers most alphabets."""
+    """The file of DejaVu Sans, which comes with matplotlib and covers most alphabets."""
     import matplotlib
 
     return str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")

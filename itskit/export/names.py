@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..modality import make_folder
 from ..sampling import Trajectory
-from .carry import recipe_of
+from .recipes import recipe_of
 
 # Names that Windows keeps for devices, with any suffix.
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for n in range(10))}
@@ -83,4 +83,4 @@ def file_for(path, stem: str, *suffixes: str) -> Path:
 def title_of(recipe: dict) -> str:
     """One line for a window's title or a player's display."""
     words = [recipe[k] for k in ("image_prompt", "sound_prompt") if recipe.get(k)]
-    return " + ".join(words) or "An image that sounds"
+    return " ".join(" + ".join(words).split()) or "An image that sounds"

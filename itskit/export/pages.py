@@ -11,8 +11,8 @@ from pathlib import Path
 from ..sampling import Trajectory
 from ..writing import written
 from . import scrub
-from .carry import recipe_in
 from .names import digest, file_for, stem_for, stem_of, tag_of, title_of
+from .recipes import recipe_in
 
 # Nothing may be fetched, not even by mistake: all that the page needs is in it.
 POLICY = (

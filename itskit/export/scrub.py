@@ -22,8 +22,8 @@ from ..sampling import Trajectory, render
 from ..schedule import predict_clean
 from ..spectrogram import MelSettings
 from . import again, encode
-from .carry import recipe_of
 from .names import stem_of
+from .recipes import recipe_of
 
 STATIC = Path(__file__).parent.parent / "widgets" / "static"
 _WHOLE = WeakKeyDictionary()  # trajectory -> {item: Sound}
