@@ -10,9 +10,10 @@ from .media import read_picture
 from .modality import Axis, Picture
 from .sampling import Trajectory
 from .spectrogram import MelSettings
+from .web import PALETTE
 
-COLOURS = ("#b96a12", "#1f7488", "#7a52a8", "#4e7d33")  # a guide's colour, as in the scrubber
-INK = "#23252b"
+COLOURS = tuple(PALETTE["light"]["guides"])  # a guide's colour, as in the scrubber
+INK = PALETTE["light"]["ink"]
 
 
 def picture(
@@ -104,7 +105,7 @@ def scores(trajectory: Trajectory, *, item: int = 0, ax=None):
         raise ValueError("no scores: this trajectory's pair has no scorers for its prompts")
     ax = ax or _axes()
     for curve in curves:
-        ax.plot(curve["values"], color=COLOURS[curve["guide"]], label=curve["label"])
+        ax.plot(curve["values"], color=COLOURS[curve["guide"] % len(COLOURS)], label=curve["label"])
     ax.set(xlabel="step", ylabel="cosine with the prompt", title="What the judges recognise")
     ax.legend(frameon=False)
     return ax

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import itskit
+from itskit import web
 
 ROOT = Path(itskit.__file__).parent
 
@@ -33,6 +34,7 @@ RANKS = {
     "metrics": 4,
     "diagnose": 4,
     "hunt": 4.5,  # ranks what `metrics` scored
+    "web": 4.9,  # what all that shows something reads
     "plots": 5,
     "export": 5,
     "widgets": 6,
@@ -43,6 +45,17 @@ DOORS = {"__init__", "__main__", "cli", "arguments"}  # may import anything
 SKINS = {"ipywidgets", "anywidget"}
 
 FILES = sorted(ROOT.rglob("*.py"))
+WEB = sorted(ROOT.glob("web/*.js")) + sorted(ROOT.glob("web/*.css"))
+# Functions that are longer than a screen today, and may not grow in number.
+LONG = {
+    ("baselines/distillation.py", "sds"),
+    ("compose.py", "compose"),
+    ("hunt.py", "hunt"),
+    ("training/__main__.py", "parser"),
+    ("training/judges.py", "read_yamnet"),
+    ("training/loop.py", "train"),
+    ("training/vae.py", "sharpening_loss_function"),
+}
 
 
 def _imports(path):
@@ -121,9 +134,133 @@ def test_relative_imports_are_resolved():
     assert {"itskit.schedule", "itskit.guidance.Guide", "torch"} <= found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+# ---- sizes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [*FILES, *WEB], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_files_fit_a_reader(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 350
+
+
+def _functions(text):
+    """(name, lines without the docstring's) of each function in some Python."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = node.body[0]
+            words = first.end_lineno - first.lineno + 1 if ast.get_docstring(node) else 0
+            yield node.name, node.end_lineno - node.lineno + 1 - words
+
+
+def _script_functions(text):
+    """(first line, lines) of each function in some JavaScript: of every {...} that follows a list
+    of arguments or an arrow, loops and conditions among them, since no function is shorter."""
+    bare = re.sub(r'"[^"\n]*"|//[^\n]*', "", re.sub(r"/\*.*?\*/", _blank, text, flags=re.S))
+    opened = []
+    for found in re.finditer(r"(=>|\))?\s*\{|\}", bare):
+        if not found[0].endswith("}"):
+            opened.append((found.end(), found[1]))
+            continue
+        start, is_function = opened.pop()
+        if is_function:
+            begin, end = (bare.count("\n", 0, place) + 1 for place in (start, found.end()))
+            yield text.splitlines()[begin - 1].strip(), end - begin + 1
+    assert not opened, "this is not how the brackets of a script add up"
+
+
+def _blank(found):
+    return "\n" * found[0].count("\n")
+
+
+def test_functions_are_measured():
+    body = "\n".join(["  x();"] * 5)
+    method, arrow = f"go(a) {{ // {{\n{body}\n}}", f'const f = (a) => {{\n{body}\n"{{" }};'
+    script = f"/* {{\n*/ class A {{\n{method}\n}}\n{arrow}"
+    assert list(_script_functions(script)) == [("go(a) { // {", 7), ("const f = (a) => {", 7)]
+    python = 'def f(\n    a,\n):\n    """Two\n    lines."""\n    return a\n'
+    assert list(_functions(python)) == [("f", 4)]
+
+
+def test_functions_fit_a_screen():
+    found = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in FILES
+        for name, lines in _functions(path.read_text(encoding="utf-8"))
+        if lines > 40
+    }
+    assert found == LONG
+
+
+@pytest.mark.parametrize("path", [p for p in WEB if p.suffix == ".js"], ids=lambda path: path.name)
+def test_functions_of_scripts_fit_a_screen(path):
+    found = dict(_script_functions(path.read_text(encoding="utf-8")))
+    assert found
+    assert {name: lines for name, lines in found.items() if lines > 40} == {}
+
+
+# ---- the browser's part --------------------------------------------------------------------------
+
+NEEDS = json.loads((ROOT / "web" / "manifest.json").read_text(encoding="utf-8"))
+
+
+def _top_level(name):
+    """The names that a script puts where all others see them."""
+    text = (ROOT / "web" / name).read_text(encoding="utf-8")
+    return re.findall(r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)", text, re.M)
+
+
+def _words(name):
+    """The words of a script's code: comments, strings' texts and names of members left out."""
+    text = (ROOT / "web" / name).read_text(encoding="utf-8")
+    text = re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.S)
+    text = re.sub(r'"[^"\n]*"', "", text)
+    return set(re.findall(r"(?<![\w.])[A-Za-z_]\w*(?!\s*:)", text))
+
+
+def test_the_manifest_names_every_part():
+    assert set(NEEDS) == {path.name for path in WEB}
+    for name in NEEDS:
+        order = web.parts(name)  # ends, so nothing needs itself
+        assert all(order.index(need) < order.index(name) for need in NEEDS[name])
+
+
+@pytest.mark.parametrize("name", [name for name in NEEDS if name.endswith(".js")])
+def test_a_script_needs_what_it_uses(name):
+    """What the top level of another script defines is used only by who says so, and by name."""
+    scripts = [part for part in NEEDS if part.endswith(".js") and part != name]
+    text = _words(name)
+    for other in scripts:
+        shared = set(_exported(other)) & text
+        assert not shared or other in NEEDS[name], f"{name} uses {shared} of {other}"
+        if other in NEEDS[name]:
+            used = set(_exported(other)) & text
+            assert used, f"{name} needs nothing of {other}"
+    joined = [one for part in web.parts(name) if part.endswith(".js") for one in _top_level(part)]
+    assert len(joined) == len(set(joined)), "two parts that stand together define one name"
+
+
+def _exported(name):
+    text = (ROOT / "web" / name).read_text(encoding="utf-8")
+    return re.findall(r"^export (?:async )?(?:function|class|const) (\w+)", text, re.M)
+
+
+def test_colours_come_from_the_palette():
+    """Hexadecimal colours stand in the palette alone; black and white need none."""
+    shown = [p for p in FILES if p.relative_to(ROOT).parts[0] in {"plots.py", "export", "widgets"}]
+    for path in [*WEB, *shown]:
+        found = set(re.findall(r"#[0-9a-fA-F]{3,8}\b", path.read_text(encoding="utf-8")))
+        assert found <= {"#000", "#fff"}, path.name
+    light, dark = web.PALETTE["light"], web.PALETTE["dark"]
+    assert light.keys() == dark.keys()
+    assert web.rgb(light["ink"]) == (0x23, 0x25, 0x2B)
+
+
+def test_a_style_begins_with_the_palette():
+    style = web.style("live.js")
+    assert f"--its-ink: {web.PALETTE['light']['ink']};" in style
+    assert (
+        style.index("--its-ink:") < style.index("/* The dress") < style.index("/* The instrument")
+    )
+    assert style.count("/* The dress") == 1
 
 
 def _run(code):

@@ -50,10 +50,22 @@ def wait_for(condition, seconds=20):
 
 def test_scrubber_appears_with_a_few_steps_and_keeps_them_in_the_notebook(trajectory):
     scrubber = widgets.Scrubber(trajectory, kept=4)
-    assert sorted(frame["step"] for frame in scrubber.first) == [0, 4, 7, 11]
+    few = [("clean", 11), *(("noisy", step) for step in (0, 4, 7, 11))]
+    assert sorted((frame["track"], frame["step"]) for frame in scrubber.first) == few
     page = unescape(re.search(r'srcdoc="([^"]*)"', scrubber._kept_html())[1])
     held = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
-    assert sorted(frame["step"] for frame in held["frames"]) == [0, 4, 7, 11]
+    assert sorted((frame["track"], frame["step"]) for frame in held["frames"]) == few
+
+
+@pytest.mark.parametrize(
+    ("start", "track", "step"), [("noise", "noisy", 0), ("result", "clean", 11)]
+)
+def test_scrubber_begins_with_the_noise_or_the_result(trajectory, start, track, step):
+    scrubber = widgets.Scrubber(trajectory, kept=2, start=start)
+    assert (scrubber.facts["start"], scrubber.step) == ({"track": track, "step": step}, step)
+    assert (track, step) in [(frame["track"], frame["step"]) for frame in scrubber.first]
+    with pytest.raises(ValueError, match="start='end': expected one of 'noise', 'result'"):
+        widgets.Scrubber(trajectory, start="end")
 
 
 def test_scrubber_sends_the_rest_when_asked_and_each_step_once(trajectory, monkeypatch):
@@ -61,11 +73,10 @@ def test_scrubber_sends_the_rest_when_asked_and_each_step_once(trajectory, monke
     sent = []
     monkeypatch.setattr(scrubber, "send", lambda message, buffers: sent.append((message, buffers)))
     monkeypatch.setattr(type(scrubber), "comm", object())
-    scrubber._answer(scrubber, {"type": "ask", "track": "clean"}, [])
+    scrubber._answer(scrubber, {"type": "ask", "track": "noisy"}, [])
     wait_for(lambda: len(sent) == 9)
     steps = [message["step"] for message, _ in sent]
     assert sorted(steps) == sorted(set(range(12)) - {0, 6, 11})
-    assert not set(steps) & {frame["step"] for frame in scrubber.first}
     picture, sound = sent[0][1]
     assert picture[:4] == b"RIFF"
     assert len(sound) > 1000
@@ -79,7 +90,9 @@ def test_scrubber_sends_the_rest_when_asked_and_each_step_once(trajectory, monke
 def test_scrubber_page_holds_all_steps(trajectory):
     page = widgets.Scrubber(trajectory, kept=2).page()
     held = json.loads(re.search(r'id="data">(.*?)</script>', page.html)[1])
-    assert sorted(frame["step"] for frame in held["frames"]) == list(range(12))
+    for track in ("noisy", "clean"):
+        steps = [frame["step"] for frame in held["frames"] if frame["track"] == track]
+        assert sorted(steps) == list(range(12))
     assert page._repr_html_().startswith("<iframe srcdoc=")
 
 
@@ -361,6 +374,20 @@ def test_what_is_touched_last_is_the_weight():
         assert mine.controls["weight"].value == choice
 
 
+def test_a_composer_tells_of_every_result_when_all_else_is_in_place():
+    mine, told = composer([]), []
+
+    def hear(change):
+        buttons = [button.button_style for button in mine.past.children]
+        told.append((change["new"], mine.controls["seed"].value, buttons))
+
+    mine.observe(hear, "result")
+    first, second = mine.run(), mine.run()
+    mine.controls["seed"].value = 3
+    mine.past.children[0].click()
+    assert told == [(first, 7, ["info"]), (second, 7, ["", "info"]), (first, 7, ["info", ""])]
+
+
 def test_history_brings_mode_curve_and_map_back():
     mine, seen = composer([]), []
     for touch in (
@@ -576,6 +603,20 @@ def test_live_plays_at_once_in_half_of_the_steps():
     assert np.corrcoef(heard, truth)[0, 1] > 0.99
     assert mine.rate == 16000
     assert mine.status.startswith("6 steps in ")
+
+
+def test_live_tells_of_every_result_with_its_picture():
+    mine, told = live([]), []
+    mine.observe(lambda change: told.append((change["new"], bytes(mine.picture))), "result")
+    for seed in (1, 2):
+        mine.seed = seed
+        wait_for(lambda: mine._thread is None)
+    assert [result for result, _ in told][-1] is mine.result
+    assert len({id(result) for result, _ in told}) == len(told) == 2
+    for result, picture in told:
+        with Image.open(BytesIO(picture)) as shown:
+            truth = np.asarray(result.picture().image)
+            np.testing.assert_array_equal(np.asarray(shown), truth)
 
 
 def test_live_composes_what_its_controls_say_after_every_change():

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..loudness import normalise_loudness
 from ..sampling import Trajectory
+from ..web import PALETTE
 from ..writing import written
 from .encode import within_full_scale
 from .fonts import font, legible
@@ -130,15 +131,16 @@ def grid(
     title = wrap(heading, face, inner)
     top = gap + 30 * len(title) + (10 if title else 0)
     size = (inner + 2 * gap, top + rows * (height + line + gap))
-    sheet = Image.new("RGB", size, "#fffefb")
+    paper, ink, soft = (PALETTE["light"][name] for name in ("card", "ink", "soft"))
+    sheet = Image.new("RGB", size, paper)
     draw = ImageDraw.Draw(sheet)
     for k, text in enumerate(title):
-        draw.text((gap, gap + 30 * k), text, fill="#23252b", font=face)
+        draw.text((gap, gap + 30 * k), text, fill=ink, font=face)
     for k, (tile, label) in enumerate(zip(tiles, labels, strict=True)):
         x = gap + k % columns * (width + gap)
         y = top + k // columns * (height + line + gap)
         sheet.paste(tile, (x, y))
-        draw.text((x, y + height + 5), label, fill="#696b72", font=font(14))
+        draw.text((x, y + height + 5), label, fill=soft, font=font(14))
     return sheet
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..sampling import Trajectory
+from ..web import PALETTE
 from ..writing import written
 from .ffmpeg import ffmpeg
 from .files import audio, wrap
@@ -19,7 +20,7 @@ from .names import file_for, stem_of, tag_of
 from .recipes import recipe_of
 
 SIZE = (1280, 720)
-PAPER, INK, SOFT = "#101115", "#eceae4", "#a2a3a9"
+PAPER, INK, SOFT = (PALETTE["dark"][name] for name in ("page", "ink", "soft"))
 
 
 def video(

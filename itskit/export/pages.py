@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from .. import web
 from ..sampling import Trajectory
 from ..writing import written
 from . import scrub
@@ -19,33 +20,6 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "img-src data: blob:; media-src data: blob:"
 )
-
-TEMPLATE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="generator" content="itskit">
-<title>{title}</title>
-<style>
-body {{ margin: 0; padding: {padding}; background: {light}; }}
-@media (prefers-color-scheme: dark) {{ body {{ background: {dark}; }} }}
-{style}
-</style>
-</head>
-<body>
-<main id="scrubber"></main>
-<noscript>This page plays its pictures and sounds with JavaScript, which is switched off.</noscript>
-<script type="application/json" id="data">{data}</script>
-<script type="module">
-{module}
-const data = JSON.parse(document.getElementById("data").textContent);
-mountPage(document.getElementById("scrubber"), data);
-</script>
-</body>
-</html>
-"""
 
 
 @dataclass(frozen=True)
@@ -128,15 +102,15 @@ def _chosen(
 def page_html(facts: dict, frames: Iterable[scrub.Frame], *, embedded: bool = False) -> str:
     """The page as text; `embedded` leaves out the margin and the background around it."""
     data = facts | {"frames": [frame.as_text() for frame in frames]}
-    return TEMPLATE.format(
+    return web.page(
         policy=POLICY,
         title=escape(title_of(facts["recipe"])),
         padding="2px" if embedded else "clamp(8px, 3vw, 40px)",
-        light="transparent" if embedded else "#f1eee7",
-        dark="transparent" if embedded else "#101115",
-        style=scrub.style(),
+        light="transparent" if embedded else web.PALETTE["light"]["page"],
+        dark="transparent" if embedded else web.PALETTE["dark"]["page"],
+        style=web.style("scrubber.js"),
         data=_json_in_html(data),
-        module=scrub.module(),
+        script=web.script("scrubber.js"),
     )
 
 

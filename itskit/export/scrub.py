@@ -1,7 +1,7 @@
 """What a scrubber needs of a Trajectory: its facts as JSON, and a picture and a sound per step.
 
 The notebook's widget sends them as messages, the exported page holds them in itself; the same
-JavaScript module (in widgets/static) shows them.
+JavaScript module (itskit/web/scrubber.js) shows them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import torch
@@ -25,9 +24,7 @@ from . import again, encode
 from .names import stem_of
 from .recipes import recipe_of
 
-STATIC = Path(__file__).parent.parent / "widgets" / "static"
 _WHOLE = WeakKeyDictionary()  # trajectory -> {item: Sound}
-CHAPTERS = ("sound.js", "chart.js", "stage.js", "view.js", "scrubber.js")
 
 
 @dataclass(frozen=True)
@@ -51,16 +48,6 @@ class Frame:
             "picture": b64encode(self.picture).decode(),
             "sound": b64encode(self.sound).decode(),
         }
-
-
-def module() -> str:
-    """The scrubber's JavaScript: its chapters joined into one ES module."""
-    return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in CHAPTERS)
-
-
-def style() -> str:
-    """The scrubber's CSS."""
-    return (STATIC / "scrubber.css").read_text(encoding="utf-8")
 
 
 def tracks(trajectory: Trajectory) -> list[dict]:
@@ -226,13 +213,14 @@ def facts(
     item: int = 0,
     scores: Sequence[dict] | None = None,
     mel: MelSettings | None = None,
+    start: str = "noise",
 ) -> dict:
     """All that a scrubber needs beside its frames, as a JSON-able dict.
 
     `scores` are curves to draw with the diagnosis: dicts of label, values (one a step, or None)
     and guide (whose colour); by default those of the pair's own scorers. `mel` places hertz and
     seconds; by default the pair's own axis. Where it has none no hertz are shown, and the result
-    itself is asked how long it sounds.
+    itself is asked how long it sounds. It begins with the "noise" or, by `start`, on the "result".
     """
     pair, latent = _pair(trajectory), trajectory.latent
     scores = diagnose.scores(trajectory, item) if scores is None else list(scores)
@@ -256,7 +244,7 @@ def facts(
         "types": {"picture": encode.PICTURE_TYPE, "sound": encode.sound_type()},
         "probe": {"at": encode.PROBE_AT, "sound": b64encode(encode.probe(rate)).decode()},
         "tracks": tracks(trajectory),
-        "start": {"track": "noisy", "step": 0},
+        "start": _start(start, len(trajectory)),
         "prompts": prompts(trajectory.recipe),
         "recipe": recipe_of(trajectory, item),
         "again": again.lines(pair, recipe_of(trajectory, item)),
@@ -299,6 +287,15 @@ def prompts(recipe: dict) -> list[dict]:
         for sense, name in pairs
         if recipe.get(f"{name}_prompt")
     ]
+
+
+def _start(name: str, count: int) -> dict:
+    """Where a scrubber of `count` steps begins, as {track, step}."""
+    places = {"noise": ("noisy", 0), "result": ("clean", count - 1)}
+    if name not in places:
+        raise ValueError(f"start={name!r}: expected one of {', '.join(map(repr, places))}")
+    track, step = places[name]
+    return {"track": track, "step": step}
 
 
 def _crop(trajectory: Trajectory) -> int:

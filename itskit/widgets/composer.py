@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from threading import Event
 
 import ipywidgets as w
 import numpy as np
+import traitlets
 
+from .. import web
 from ..compose import DEFAULTS
 from ..compose import compose as compose_function
 from ..guidance import collect_notes, weight_map
@@ -19,7 +22,8 @@ from .kept import Kept, result_figure, words
 from .scrubber import Scrubber
 from .weights import WeightCurve, WeightMap
 
-WIDE, NARROW = {"description_width": "110px"}, {"description_width": "48px"}
+WIDE, NARROW = {"description_width": "124px"}, {"description_width": "48px"}
+SHOWN = partial(Scrubber, start="result")  # whoever watched it come about is at its end
 
 
 class Composer(Kept, w.VBox):
@@ -28,12 +32,15 @@ class Composer(Kept, w.VBox):
         composer = Composer(pair)
         composer                       # type, press Enter or Compose, watch, listen
         composer.result                # the Trajectory that is shown
+        composer.observe(f, "result")  # calls f({"new": trajectory, ...}) at every new one
 
     What was touched last, the number, the curve or the map, is the weight; a button shows which.
 
     compose   a function like `itskit.compose`: (pair, image_prompt, sound_prompt, **settings)
     show      a function from a Trajectory to the widget that shows it
     """
+
+    result = traitlets.Instance(Trajectory, allow_none=True)  # stays in Python
 
     def __init__(
         self,
@@ -42,25 +49,34 @@ class Composer(Kept, w.VBox):
         sound_prompt: str = "birds chirping",
         *,
         compose: Callable[..., Trajectory] = compose_function,
-        show: Callable[[Trajectory], w.Widget] = Scrubber,
+        show: Callable[[Trajectory], w.Widget] = SHOWN,
     ):
         self._pair, self._compose, self._show = pair, compose, show
         self._stop, self._thread = Event(), None
         self.history: list[Trajectory] = []
         self._drawn: dict[int, dict] = {}  # by a result's id: its drawings, and which counted
-        self.result: Trajectory | None = None
         self.controls = _controls(DEFAULTS | pair.defaults, image_prompt, sound_prompt)
         self.curve, self.map = WeightCurve(), WeightMap()
-        self.button = w.Button(description="Compose", icon="play", button_style="primary")
+        self.button = w.Button(description="Compose", icon="play")
         self.stopper = w.Button(description="Stop", icon="stop", disabled=True)
         self.button.on_click(lambda _: self.start())
         self.stopper.on_click(lambda _: self.stop())
         self.progress = w.IntProgress(layout=w.Layout(width="240px", display="none"))
         self.status, self.notes = w.HTML(), w.HTML()
-        self.preview = w.Image(format="png", layout=w.Layout(display="none", width="100%"))
+        self.preview = w.Image(format="png", layout=w.Layout(display="none"))
         self.stage, self.past = w.VBox(), w.HBox(layout=w.Layout(flex_flow="row wrap"))
         self._listen()
-        super().__init__([self._top(), self._settings(), self.preview, self.stage, self.past])
+        dress = w.HTML(f"<style>{web.style('composer.css')}</style>", layout={"display": "none"})
+        parts = [self._top(), self._settings(), self.preview, self.stage, self.past]
+        super().__init__([dress, *parts])
+        for widget, names in (
+            (self, ("itskit", "its-composer")),
+            (self.controls["image_prompt"], ("its-words", "its-see")),
+            (self.controls["sound_prompt"], ("its-words", "its-hear")),
+            (self.button, ("its-go",)),
+        ):
+            for name in names:
+                widget.add_class(name)
 
     def _listen(self) -> None:
         """Enter composes; whichever weight is touched is the one that counts."""
@@ -148,7 +164,6 @@ class Composer(Kept, w.VBox):
         self.notes.value = ""
         recipe = trajectory.recipe
         shown = self._show(trajectory)
-        self.result = trajectory
         for name, control in self.controls.items():
             value = recipe["seeds"][0] if name == "seed" and "seeds" in recipe else recipe.get(name)
             if isinstance(control, w.Text):
@@ -158,9 +173,10 @@ class Composer(Kept, w.VBox):
         self._draw(self._drawing_of(trajectory))
         self.map.ground = trajectory.picture()._repr_png_()
         self.stage.children = (shown,)
-        self.past.children = [self._button(k) for k in range(len(self.history))]
+        self.past.children = [self._button(k, trajectory) for k in range(len(self.history))]
         short = "stopped" in recipe
         self._say(f"stopped after {len(trajectory)} steps" if short else "done")
+        self.result = trajectory  # last: whoever observes it finds all the rest in place
         self._keep()
 
     def _drawing(self) -> dict:
@@ -203,7 +219,7 @@ class Composer(Kept, w.VBox):
         if self._stop.is_set():
             raise KeyboardInterrupt  # which compose takes for "enough": it keeps the steps so far
 
-    def _button(self, k: int) -> w.Button:
+    def _button(self, k: int, shown: Trajectory) -> w.Button:
         """The button that brings result `k` back: its seed, its words and what is new in it."""
         result, said = self.history[k], words(self.history[k])
         parts = [f"{k + 1}", f"seed {(result.recipe.get('seeds') or [0])[0]}"]
@@ -211,7 +227,7 @@ class Composer(Kept, w.VBox):
         parts += self._changes(k)[:2]
         button = w.Button(description=" · ".join(parts), tooltip=said)
         button.layout = w.Layout(width="auto", max_width="100%")
-        button.button_style = "info" if result is self.result else ""
+        button.button_style = "info" if result is shown else ""
         button.on_click(lambda _: self.recall(result))
         return button
 
@@ -248,14 +264,14 @@ class Composer(Kept, w.VBox):
             self.preview.layout.display = "none"
 
     def _say(self, text: str, failed: bool = False) -> None:
-        style = "color: #c62828" if failed else "opacity: .7"
+        style = "color: var(--its-alarm)" if failed else "opacity: .7"
         self.status.value = f'<span role="status" style="{style}">{escape(text)}</span>'
 
 
 def _controls(defaults: dict, image_prompt: str, sound_prompt: str) -> dict[str, w.Widget]:
     """The controls by the names of `compose`'s arguments; `weight` says which weight counts."""
-    full = w.Layout(width="min(100%, 640px)")
-    wide = {"style": WIDE, "layout": full}
+    whole = w.Layout(width="auto")
+    wide = {"style": WIDE, "layout": w.Layout(width="min(100%, 640px)")}
 
     def number(text, value, low, high, stride):
         return w.FloatSlider(value, min=low, max=high, step=stride, description=text, **wide)
@@ -264,8 +280,8 @@ def _controls(defaults: dict, image_prompt: str, sound_prompt: str) -> dict[str,
     weight = weight if isinstance(weight, (int, float)) else 0.5
     count = defaults["num_inference_steps"]
     return {
-        "image_prompt": w.Text(image_prompt, description="see", style=NARROW, layout=full),
-        "sound_prompt": w.Text(sound_prompt, description="hear", style=NARROW, layout=full),
+        "image_prompt": w.Text(image_prompt, description="see", style=NARROW, layout=whole),
+        "sound_prompt": w.Text(sound_prompt, description="hear", style=NARROW, layout=whole),
         "num_inference_steps": w.IntSlider(count, min=2, max=100, description="steps", **wide),
         "seed": w.BoundedIntText(0, min=0, max=2**31 - 1, description="seed", **wide),
         "image_scale": number("image guidance", defaults["image_scale"], 1, 20, 0.5),

@@ -9,6 +9,7 @@ from time import perf_counter
 import anywidget
 import traitlets
 
+from .. import web
 from ..compose import DEFAULTS
 from ..compose import compose as compose_function
 from ..guidance import collect_notes
@@ -17,7 +18,7 @@ from ..modality import Pair
 from ..sampling import Step, Trajectory
 from .background import NO_WORDS, give_way, in_background, plainly
 from .kept import Kept, result_figure
-from .weights import _png, _read
+from .weights import _png
 
 
 class Live(Kept, anywidget.AnyWidget):
@@ -32,11 +33,10 @@ class Live(Kept, anywidget.AnyWidget):
     then is dropped. The new sound glides in where the old one is.
 
     balance   of the blend: 0 is all sound, 1 all picture
-    result    the Trajectory that is shown
+    result    the Trajectory that is shown; `live.observe(f, "result")` hears of every new one
     """
 
-    _esm = _read("sound.js", "chart.js", "live.js")
-    _css = _read("scrubber.css", "live.css")
+    _esm, _css = web.script("live.js"), web.style("live.js")
 
     image_prompt = traitlets.Unicode().tag(sync=True)
     sound_prompt = traitlets.Unicode().tag(sync=True)
@@ -49,6 +49,7 @@ class Live(Kept, anywidget.AnyWidget):
     picture = traitlets.Bytes().tag(sync=True)  # PNG
     samples = traitlets.Bytes().tag(sync=True)  # 16 bit, little-endian, at `rate`
     rate = traitlets.Int(1).tag(sync=True)
+    result = traitlets.Instance(Trajectory, allow_none=True)  # stays in Python
     PLAYED = ("image_prompt", "sound_prompt", "image_scale", "sound_scale", "balance", "seed")
 
     def __init__(
@@ -65,7 +66,6 @@ class Live(Kept, anywidget.AnyWidget):
         self._steps = max(2, usual["num_inference_steps"] // 2)
         self._changed, self._lock, self._thread = Event(), Lock(), None
         self._is_shown = False
-        self.result: Trajectory | None = None
         scales = {name: usual[name] for name in ("image_scale", "sound_scale")}
         words = {"image_prompt": image_prompt, "sound_prompt": sound_prompt}
         super().__init__(**{**scales, **words, **options})
@@ -111,10 +111,10 @@ class Live(Kept, anywidget.AnyWidget):
         sound = result.sound()
         heard = normalise_loudness(sound.samples, sound.rate)  # quiet pairs and loud ones alike
         samples = (heard * 32767).round().astype("<i2").tobytes()
-        self.result = result
         with self.hold_sync():  # seen and heard together
             self.rate, self.samples = sound.rate, samples
             self.picture = _png(result.picture().image)
+        self.result = result
 
     def _outdated(self, step: Step) -> None:
         give_way()

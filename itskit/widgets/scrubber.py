@@ -8,6 +8,7 @@ from threading import Lock
 import anywidget
 import traitlets
 
+from .. import web
 from ..export import pages, scrub
 from ..sampling import Trajectory
 from . import kept as keep
@@ -19,17 +20,20 @@ class Scrubber(keep.Kept, anywidget.AnyWidget):
 
         Scrubber(result)
 
+    It begins with the noise, as the exported page does: the drag to the right is the run. After a
+    composition that one has watched, `start="result"` goes on from its end.
+
     `kept` steps, evenly spread, are prepared before it appears; the rest follow while it is in
-    use, and the tracks beside the result when they are first looked at. Dragging never asks the
-    kernel. The `kept` steps also go into the notebook's file, so that a notebook opened without
-    its kernel, or turned into HTML, still shows and plays them; `page()` keeps them all.
+    use, and other tracks when they are first looked at. Dragging never asks the kernel. The `kept`
+    steps, and the result, also go into the notebook's file, so that a notebook opened without its
+    kernel, or turned into HTML, still shows and plays them; `page()` keeps them all.
 
     step        the step it is on; `scrubber.step = 3` moves it
     scores      further curves for the plot, from `export.score_steps`
+    start       "noise" or "result"
     """
 
-    _esm = scrub.module()
-    _css = scrub.style()
+    _esm, _css = web.script("scrubber.js"), web.style("scrubber.js")
 
     facts = traitlets.Dict().tag(sync=True)
     first = traitlets.List().tag(sync=True)
@@ -42,21 +46,23 @@ class Scrubber(keep.Kept, anywidget.AnyWidget):
         item: int = 0,
         scores: Sequence[dict] | None = None,
         kept: int = 9,
+        start: str = "noise",
         **options,
     ):
         def prepare(track: str, steps: Sequence[int]) -> Iterator[scrub.Frame]:
             return scrub.frames(trajectory, track, steps, item=item)
 
-        facts = scrub.facts(trajectory, item=item, scores=scores)
+        facts = scrub.facts(trajectory, item=item, scores=scores, start=start)
         has = {
             track["key"]: list(scrub.latents(trajectory, track["key"], item))
             for track in facts["tracks"]
         }
         self._setup(prepare, has)
-        track = facts["tracks"][0]["key"]
+        track = facts["start"]["track"]
         self._prepare(track, scrub.keyframes(has[track], kept))
+        self._prepare("clean", has["clean"][-1:])
         shown = [frame.as_message() for frame in self._frames.values()]
-        super().__init__(facts=facts, first=shown, step=len(trajectory) - 1, **options)
+        super().__init__(facts=facts, first=shown, step=facts["start"]["step"], **options)
         self.on_msg(self._answer)
 
     def _setup(self, prepare: Callable[..., Iterator[scrub.Frame]], has: dict[str, list[int]]):
@@ -66,9 +72,10 @@ class Scrubber(keep.Kept, anywidget.AnyWidget):
 
     def page(self) -> pages.Page:
         """The whole scrubber as a page that needs no kernel: show it as a cell's last line, or
-        `.save(path)` it. All steps of the result, and what was prepared of the other tracks."""
-        track = self.facts["tracks"][0]["key"]
-        self._prepare(track, self._has[track])
+        `.save(path)` it. All steps of the noise and of the result, and what was prepared of the
+        other tracks."""
+        for track in ("noisy", "clean"):
+            self._prepare(track, self._has[track])
         return pages.Page(pages.page_html(self.facts, list(self._frames.values()), embedded=True))
 
     def _prepare(self, track: str, steps: Sequence[int], tell: Callable = lambda frame: None):
@@ -99,10 +106,10 @@ class Scrubber(keep.Kept, anywidget.AnyWidget):
             self.send(message, [frame.picture, frame.sound])
 
     def _kept_html(self) -> str:
-        """The page of the kept steps in a frame; where no frame is let in, its last step alone."""
+        """The page of the kept steps in a frame; where no frame is let in, the result alone."""
         kept = [scrub.Frame(**message) for message in self.first]
         page = pages.iframe(pages.page_html(self.facts, kept, embedded=True))
-        last = max(kept, key=lambda frame: frame.step)
+        last = max((f for f in kept if f.track == "clean"), key=lambda frame: frame.step)
         words = " + ".join(prompt["text"] for prompt in self.facts["prompts"])
         plain = f"its-plain-{self.model_id}"
         alone = keep.figure(last.picture, words, last.sound)

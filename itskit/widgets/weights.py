@@ -9,17 +9,14 @@ import numpy as np
 import traitlets
 from PIL import Image
 
+from .. import web
 from ..export import encode
-from ..export.scrub import STATIC
 from ..guidance import weight_map
 from ..media import read_picture
 from .kept import Kept, figure
 
-AMBER, TEAL = (239, 174, 90), (103, 195, 214)  # as in map.js
-
-
-def _read(*names: str) -> str:
-    return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
+# Of picture and sound, as they are told apart on a black canvas.
+TONES = [web.rgb(colour) for colour in web.PALETTE["dark"]["guides"][:2]]
 
 
 def warm_start(index: int, num_inference_steps: int) -> float:
@@ -53,8 +50,7 @@ class WeightCurve(Kept, anywidget.AnyWidget):
     many steps there are.
     """
 
-    _esm = _read("chart.js", "curve.js")
-    _css = _read("scrubber.css", "weights.css")
+    _esm, _css = web.script("weight_curve.js"), web.style("weight_curve.js")
 
     values = traitlets.List(traitlets.Float(min=0, max=1)).tag(sync=True)
     presets = traitlets.Dict().tag(sync=True)
@@ -87,7 +83,8 @@ class WeightCurve(Kept, anywidget.AnyWidget):
     def _kept_html(self) -> str:
         points = " ".join(f"{k},{100 - 100 * v:.0f}" for k, v in enumerate(self.values))
         size = f'viewBox="0 0 {max(1, len(self.values) - 1)} 100" preserveAspectRatio="none"'
-        line = 'fill="none" stroke="#b96a12" stroke-width="2" vector-effect="non-scaling-stroke"'
+        ink = web.PALETTE["light"]["guides"][0]
+        line = f'fill="none" stroke="{ink}" stroke-width="2" vector-effect="non-scaling-stroke"'
         svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="720" height="130" {size}>'
         svg += f'<polyline points="{points}" {line}/></svg>'
         return figure(svg.encode(), f"{self.label} over the run, 0 to 1", kind="image/svg+xml")
@@ -102,12 +99,12 @@ class WeightMap(Kept, anywidget.AnyWidget):
     `map` and `rest` are float32 arrays (rows, columns), row 0 at the top; they add up to 1.
     """
 
-    _esm = _read("chart.js", "map.js")
-    _css = _read("scrubber.css", "weights.css")
+    _esm, _css = web.script("weight_map.js"), web.style("weight_map.js")
 
     pixels = traitlets.CBytes().tag(sync=True)
     size = traitlets.List(traitlets.Int()).tag(sync=True)
     ground = traitlets.Bytes().tag(sync=True)
+    tones = traitlets.List(TONES, read_only=True).tag(sync=True)
 
     def __init__(self, picture=None, *, start=0.5, rows: int = 32, columns: int = 128, **options):
         """`picture` (whatever `media.read_picture` reads) lies under the paint. `start` is a number
@@ -132,9 +129,9 @@ class WeightMap(Kept, anywidget.AnyWidget):
         return np.float32(1) - self.map
 
     def _kept_html(self) -> str:
-        """The paint over the picture, as map.js draws it."""
+        """The paint over the picture, as weight_map.js draws it."""
         lean = 2 * self.map - 1  # (rows, columns), -1 sound, 1 picture
-        tones = np.where(lean[..., None] > 0, AMBER, TEAL)  # (rows, columns, 3)
+        tones = np.where(lean[..., None] > 0, *TONES)  # (rows, columns, 3)
         alpha = np.abs(lean)[..., None] * 0.5 * 255
         paint = Image.fromarray(np.concatenate([tones, alpha], 2).astype(np.uint8), "RGBA")
         ground = Image.new("RGBA", (512, 128), "black")

@@ -53,7 +53,7 @@ def look(page, name):
 
 
 def composer_of(page):
-    return page.locator(".jp-OutputArea-output:has(> [class*=its-here]):has(.jupyter-button)").first
+    return page.locator(".its-composer").first
 
 
 def press(page, locator, key):
@@ -85,7 +85,7 @@ def press(page, locator, key):
 def test_the_arrow_keys_move_every_slider(page, control):
     slider = page.locator(f"{control}:visible").first
     before, lower = press(page, slider, "ArrowDown")
-    if control.endswith("seed]"):
+    if control in (".its-step", ".its-live [aria-label=seed]"):  # these stand at 0
         before, lower = press(page, slider, "ArrowUp")[::-1]
     assert lower < before
     _, higher = press(page, slider, "ArrowUp")
@@ -99,7 +99,7 @@ def test_an_arrow_on_the_balance_reaches_the_kernel(page):
 
 def test_everything_that_takes_the_focus_keeps_its_keys(page):
     bare = page.evaluate(
-        """() => [...document.querySelectorAll('.its-scrubber :is(input, button, summary, [tabindex])')]
+        """() => [...document.querySelectorAll('.itskit:not(.its-composer) :is(input, button, summary, [tabindex])')]
         .filter((e) => !e.hasAttribute('data-lm-suppress-shortcuts')).map((e) => e.outerHTML)"""  # noqa: E501
     )
     assert bare == []

@@ -11,6 +11,8 @@ import pytest
 from a_lab import TESTS, open_and_run, run_cell, running_lab, write_notebook
 from listening import RATE, SCRUBBER, band_share, drag_slider, heard, pixels, samples_of
 
+from itskit import web
+
 pytest.importorskip("jupyterlab")
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -51,14 +53,15 @@ def page(lab, browser):
 def scrubber(page):
     """The first scrubber of the notebook, all its steps prepared."""
     page.locator(".its-scrubber").first.scroll_into_view_if_needed()
-    ready = f"[...{SCRUBBER}.frames.get('clean').values()].filter((f) => f.samples && f.bitmap)"
+    ready = f"[...{SCRUBBER}.frames.get('noisy').values()].filter((f) => f.samples && f.bitmap)"
     page.wait_for_function(f"{ready}.length === 24", timeout=120000)
     return page
 
 
 def test_the_first_steps_work_before_the_last_are_ready(page):
-    page.wait_for_function(f"{SCRUBBER}?.state.shown?.step === 23", timeout=60000)
-    assert page.locator(".its-where b").first.inner_text() == "23"
+    page.wait_for_function(f"{SCRUBBER}?.state.shown?.step === 0", timeout=60000)
+    assert page.evaluate(f"{SCRUBBER}.state.shown.track") == "noisy"  # it begins with the noise
+    assert page.locator(".its-where b").first.inner_text() == "0"
 
 
 def test_dragging_changes_the_picture_and_asks_the_kernel_nothing(scrubber):
@@ -100,7 +103,7 @@ def test_it_plays_and_the_position_continues_across_a_drag(scrubber):
     after = page.evaluate(clock)
     ran = (after[0] - before[0]) % 5.12
     assert ran == pytest.approx((after[1] - before[1]) % 5.12, abs=0.005)
-    first, last = samples_of(page, 0), samples_of(page, 23)
+    first, last = samples_of(page, 0, "noisy"), samples_of(page, 23, "noisy")
     assert abs(first @ last) / np.linalg.norm(first) / np.linalg.norm(last) < 0.5
     page.locator(".its-play").first.click()
     assert page.evaluate(f"{SCRUBBER}.player.playing") is False
@@ -118,7 +121,7 @@ def test_a_region_is_heard_alone(scrubber):
     region = page.evaluate(f"{SCRUBBER}.player.region")
     y, rate = heard(page, 1000)
     low, high = region["low"] * 0.9, region["high"] * 1.1
-    assert band_share(samples_of(page, 5), RATE, low, high) < 0.8
+    assert band_share(samples_of(page, 5, "noisy"), RATE, low, high) < 0.8
     assert band_share(y, rate, low, high) > 0.99
     page.keyboard.press("Escape")
     page.locator(".its-play").first.click()
@@ -149,15 +152,32 @@ def test_tracks_are_prepared_when_they_are_first_looked_at(scrubber):
     page.locator(".its-tracks").first.locator("button").nth(0).click()
 
 
-def test_theme_follows_jupyterlab(scrubber):
+def test_every_instrument_follows_jupyterlabs_theme(scrubber):
     page = scrubber
-    theme = "document.querySelector('.its-scrubber').dataset.theme"
-    assert page.evaluate(theme) == "light"
+    kinds = ("scrubber", "composer", "live", "tool:has(.its-draw)", "tool:has(.its-paint)")
+    colour = "getComputedStyle(document.querySelector('.its-%s')).color"
     command = "window.jupyterapp.commands.execute('apputils:change-theme', {theme: '%s'})"
-    page.evaluate(command % "JupyterLab Dark")
-    page.wait_for_function(f"{theme} === 'dark'", timeout=30000)
-    page.evaluate(command % "JupyterLab Light")
-    page.wait_for_function(f"{theme} === 'light'", timeout=30000)
+    for theme in ("dark", "light"):
+        page.evaluate(command % f"JupyterLab {theme.capitalize()}")
+        ink = "rgb({}, {}, {})".format(*web.rgb(web.PALETTE[theme]["ink"]))
+        for kind in kinds:
+            page.wait_for_function(f"{colour % kind} === '{ink}'", timeout=30000)
+
+
+def test_no_instruments_style_undoes_anothers(scrubber):
+    """Each brings a copy of what they share, and the last copy wins over what is as exact."""
+    looks = {
+        ".its-scrubber .its-step": ("height", "34px"),
+        ".its-scrubber .its-tracks": ("marginTop", "0px"),
+        ".its-live": ("padding", "18px"),
+        ".its-tool:not(.its-composer *)": ("maxWidth", "720px"),
+        ".its-composer .its-tool": ("borderTopWidth", "0px"),
+    }
+    for selector, (name, value) in looks.items():
+        found = scrubber.locator(selector).first
+        assert found.evaluate("(e, name) => getComputedStyle(e)[name]", name) == value, selector
+    icons = scrubber.locator(".its-play").first.locator("svg")
+    assert [icons.nth(k).is_visible() for k in range(2)] == [True, False]
 
 
 def test_stop_ends_a_running_composition_and_keeps_it(page):
@@ -273,7 +293,7 @@ def test_the_lesson_itself_is_played_and_scrubbed(lab, browser):
     page = open_and_run(browser, lab[0], LESSON.name)
     page.wait_for_selector(".its-scrubber", state="attached", timeout=300000)
     page.locator(".its-scrubber").first.scroll_into_view_if_needed()
-    frames = f"[...{SCRUBBER}.frames.get('clean').values()]"
+    frames = f"[...{SCRUBBER}.frames.get('noisy').values()]"
     done = f"{frames}.filter((f) => f.samples && f.bitmap).length === 12"
     page.wait_for_function(done, timeout=300000)
     page.locator(".its-play").first.click()
@@ -283,7 +303,7 @@ def test_the_lesson_itself_is_played_and_scrubbed(lab, browser):
     assert pixels(page) != noise
     y, _ = heard(page, 1500)
     assert np.sqrt(np.mean(y**2)) > 1e-4
-    first, last = samples_of(page, 0), samples_of(page, 11)
+    first, last = samples_of(page, 0, "noisy"), samples_of(page, 11, "noisy")
     assert abs(first @ last) / np.linalg.norm(first) / np.linalg.norm(last) < 0.5
     page.locator(".its-tracks button").nth(2).click()
     page.wait_for_function(f"{SCRUBBER}.state.shown?.track === 'guide-0'", timeout=60000)
