@@ -1,6 +1,5 @@
 """The assembly of the training set, on small things made here; no package is fetched."""
 
-import argparse
 import io
 import json
 import math
@@ -10,7 +9,6 @@ import tarfile
 import wave
 import zipfile
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +16,7 @@ import soundfile
 from PIL import Image
 
 from itskit.training import assemble
+from itskit.training.__main__ import main
 from itskit.training.assemble import (
     artworks,
     checks,
@@ -477,25 +476,21 @@ def test_attribution_counts_sources_and_licences(whole_set):
     assert text.index("licence of free") < text.index("only measured") < text.index("copyleft@2")
 
 
-def arguments(root, *more):
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--work", type=Path, default=root / "work")
-    assemble.add_arguments(parser)
-    return parser.parse_args(["--data", str(root), *more])
+def look_over(root, *more):
+    main(["data", "--data", str(root), "--work", str(root.parent / "work"), *more])
 
 
 def test_the_command_checks_and_says_what_is_wrong(whole_set, capsys):
-    assemble.main(arguments(whole_set))
+    look_over(whole_set)
     assert capsys.readouterr().out.endswith("This set is whole.\n")
     (whole_set / "sounds_eval.jsonl").write_text("", encoding="utf-8")
     with pytest.raises(SystemExit, match=r"sounds_eval\.tar holds 1 files without a record"):
-        assemble.main(arguments(whole_set))
+        look_over(whole_set)
 
 
 def test_the_command_never_writes_over_a_set(whole_set):
     with pytest.raises(FileExistsError, match="--assemble wants another folder"):
-        assemble.main(arguments(whole_set, "--assemble"))
+        look_over(whole_set, "--assemble")
 
 
 def test_the_command_assembles_from_packages_in_the_cache(tmp_path, monkeypatch, capsys):
@@ -507,9 +502,8 @@ def test_the_command_assembles_from_packages_in_the_cache(tmp_path, monkeypatch,
     y = tone(2, 880) * np.exp(-3 * np.arange(2 * RATE) / RATE).astype("f")
     for name in ("perc_bell.flac", "perc_bell2.flac"):
         soundfile.write(inside / name, y, RATE)
-    args = arguments(tmp_path / "new", "--assemble", "sounds", "--only", "sonic-pi-samples")
-    args.cache = tmp_path / "packages"
-    assemble.main(args)
+    some = ["--assemble", "sounds", "--only", "sonic-pi-samples"]
+    look_over(tmp_path / "new", *some, "--cache", str(tmp_path / "packages"))
     (record,) = checks.read_records(tmp_path / "new", "sounds_train.jsonl")
     assert record["rec"] == "sonic-pi-samples:usr/share/sonic-pi/samples/perc_bell.flac"
     assert (record["version"], record["license"], record["tier"]) == ("3.2.2", "CC0-1.0", "P")

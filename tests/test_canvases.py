@@ -1,13 +1,13 @@
 """What the judge of sounds is asked about training canvases, with a judge that only counts."""
 
-import argparse
 import json
 
 import numpy as np
 import torch
 
-from itskit.training import canvases
-from itskit.training.words import VALIDATION_PAIRS
+from itskit.training.dataset.held_out import VALIDATION_PAIRS
+from itskit.training.evaluate import canvases
+from itskit.training.place import Place
 
 
 def test_every_class_is_asked_in_five_ways(monkeypatch, tmp_path):
@@ -39,10 +39,7 @@ def test_every_class_is_asked_in_five_ways(monkeypatch, tmp_path):
             return np.array([True, True])
 
     monkeypatch.setattr(canvases, "Ear", Ear)
-    args = argparse.Namespace(
-        split="validation", data=tmp_path, work=tmp_path, from_shipped=True, device="cpu"
-    )
-    canvases.main(args)
+    canvases.judge_canvases(Place(tmp_path, tmp_path), start="shipped")
     numbers = json.loads((tmp_path / "canvases_validation.json").read_text(encoding="utf-8"))
     assert {name: (mean, n) for name, (mean, _, n) in numbers.items()} == {
         "as recorded": (1.0, 1),

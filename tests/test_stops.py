@@ -10,7 +10,8 @@ from toys import pair
 
 from itskit import baselines, metrics
 from itskit.compose import compose, whole
-from itskit.training import evaluate, harvest
+from itskit.training.evaluate.examination import Examination
+from itskit.training.fit import self_training
 
 FAST = {"num_inference_steps": 3, "progress": False}
 SCORERS = {of: metrics.Scorer(of, lambda *_: 0.0) for of in ("image", "sound")}
@@ -60,22 +61,24 @@ def test_a_gallery_entry_writes_nothing_half(press, tmp_path):
 
 def test_an_examination_stops(press):
     settings = {"num_inference_steps": 3, "callback": press}
-    asks = evaluate.Examination(pair(), "test", {}, {}, seeds=2, settings=settings)
+    asks = Examination(pair(), "test", {}, {}, seeds=2, settings=settings)
     with pytest.raises(KeyboardInterrupt):
         asks.make("a", "b")
 
 
-def test_a_harvest_stops(press, monkeypatch):
-    monkeypatch.setattr(harvest, "picture_caption", lambda rng, concept, row: concept)
-    monkeypatch.setattr(harvest, "sound_caption", lambda rng, clip: clip["class"])
-    ground = SimpleNamespace(match=lambda rng, excluded: ("a cat", 0))
-    loom = SimpleNamespace(ground=ground, excluded=(), clips=[{"class": "a bell"}])
+def test_self_training_stops(press, monkeypatch):
+    monkeypatch.setattr(self_training, "picture_caption", lambda rng, concept, row: concept)
+    monkeypatch.setattr(self_training, "sound_caption", lambda rng, clip: clip["class"])
+    compositor = SimpleNamespace(match=lambda rng, excluded: ("a cat", 0))
+    composites = SimpleNamespace(compositor=compositor, excluded=(), clips=[{"class": "a bell"}])
     monkeypatch.setattr(
-        harvest, "compose", lambda *given, **settings: compose(*given, callback=press, **settings)
+        self_training,
+        "compose",
+        lambda *given, **settings: compose(*given, callback=press, **settings),
     )
     toys = pair(defaults={"image_scale": 2.0, "sound_scale": 2.0, "num_inference_steps": 3})
     with pytest.raises(KeyboardInterrupt):
-        harvest._composed(toys, loom, np.random.default_rng(0))
+        self_training._composed(toys, composites, np.random.default_rng(0))
     assert len(press) == 2
 
 

@@ -2,12 +2,13 @@
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tiny_set import CLASSES, CONCEPTS, write_pictures, write_sounds
 
 import itskit
@@ -20,32 +21,25 @@ from itskit.models.pocket.networks import (
     text_unet,
 )
 from itskit.schedule import stable_diffusion_alpha_bar
-from itskit.training import (
-    bank,
-    canvas,
-    captions,
-    data,
-    errors,
-    harvest,
-    loop,
-    scorers,
-    stages,
-    unet,
-    vae,
-)
-from itskit.training import material as materials
+from itskit.training import checkpoints, naming
 from itskit.training.__main__ import main
-from itskit.training.everyday import EVERYDAY
-from itskit.training.loom import (
+from itskit.training.dataset import canvas, captions, files, latent_cache, sampling_weights
+from itskit.training.dataset import material as materials
+from itskit.training.dataset.captions import ALIASES
+from itskit.training.dataset.composites import (
     BROAD,
     Batch,
-    Loom,
+    Composites,
+    all_accepted,
     batches,
-    harvested,
     latents_of,
-    read_harvest,
+    read_accepted,
 )
-from itskit.training.words import PAIRS, UNSEEN_SOUNDS, VALIDATION_PAIRS
+from itskit.training.dataset.compositor import PROTOTYPE_CLIPS, PROTOTYPES, Compositor
+from itskit.training.dataset.held_out import PAIRS, UNSEEN_SOUNDS, VALIDATION_PAIRS
+from itskit.training.evaluate import validation_loss
+from itskit.training.fit import autoencoder, finetune, loop, self_training, unet
+from itskit.training.precision import half_precision
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +48,11 @@ def folders(tmp_path_factory):
     rng = np.random.default_rng(0)
     write_pictures(root, rng)
     write_sounds(root, rng)
-    return ["--data", str(root), "--work", str(work), "--device", "cpu"], work
+    return ["--data", str(root), "--work", str(work)], work
+
+
+def crops_of(*given):
+    return torch.from_numpy(canvas.crops(*given))
 
 
 def interrupt(step):
@@ -64,65 +62,68 @@ def interrupt(step):
 @pytest.mark.slow
 def test_every_stage_makes_a_pair_that_composes(folders, tmp_path, capsys, monkeypatch):
     args, work = folders
+    fit = [*args, "--device", "cpu"]
     main(["prepare", *args])
-    main(["vae", *args, "--steps", "2", "--batch", "4"])
-    main(["bank", *args, "--variants", "1"])
-    for stage in ("image", "sound"):
-        main([stage, *args, "--steps", "50", "--batch", "1"])
-    main(["image", *args, "--steps", "100", "--batch", "1"])  # goes on where it stopped
-    main(["vary", *args, "--variants", "1"])
-    main(["scorers", *args, "--steps", "60", "--batch", "8"])
-    first = bank.load_bank(work / "vae.safetensors")
-    main(["decoder", *args, "--steps", "2", "--batch", "4"])
-    sharper = bank.load_bank(work / "vae.safetensors")
+    main(["vae", *fit, "--steps", "2", "--batch", "4"])
+    main(["latent-cache", *args, "--variants", "1"])
+    for which in ("image", "sound"):
+        main(["unet", which, *fit, "--steps", "50", "--batch", "1"])
+    main(["unet", "image", *fit, "--steps", "100", "--batch", "1"])  # goes on where it stopped
+    main(["augment", *args, "--variants", "1"])
+    main(["scorers", *fit, "--steps", "60", "--batch", "8"])
+    first = load_file(work / "vae.safetensors")
+    main(["decoder", *fit, "--steps", "2", "--batch", "4"])
+    sharper = load_file(work / "vae.safetensors")
     moved = {k for k in first if not torch.equal(first[k], sharper[k])}
     assert moved and all(k.startswith("decoder.") for k in moved)
-    main(["curate", *args])
-    main(["draw", *args, "--steps", "4", "--batch", "4"])
-    main(["play", *args, "--steps", "4", "--batch", "4"])
-    main(["harvest", *args, "--steps", "2"])
-    first, _ = read_harvest(work / "harvest_0.safetensors")
-    main(["harvest", *args, "--steps", "2"])  # goes on
-    latents, told = read_harvest(work / "harvest_0.safetensors")
+    main(["prototypes", *args])
+    main(["finetune", "image", *fit, "--steps", "4", "--batch", "4"])
+    main(["finetune", "sound", *fit, "--steps", "4", "--batch", "4"])
+    main(["self-training", *args, "--steps", "2"])
+    first, _ = read_accepted(work / "harvest_0.safetensors")
+    main(["self-training", *args, "--steps", "2"])  # goes on
+    latents, told = read_accepted(work / "harvest_0.safetensors")
     assert torch.equal(torch.stack(latents)[: len(first)], torch.stack(first))
     assert len(torch.unique(torch.stack(latents), dim=0)) == len(told) > len(first)
-    monkeypatch.setattr(harvest, "compose", partial(compose, callback=interrupt))
+    monkeypatch.setattr(self_training, "compose", partial(compose, callback=interrupt))
     with pytest.raises(KeyboardInterrupt):
-        main(["harvest", *args, "--steps", "2"])
+        main(["self-training", *args, "--steps", "2"])
     monkeypatch.undo()
-    assert len(read_harvest(work / "harvest_0.safetensors")[0]) == len(told)
-    kept = harvested(work)
-    assert set(kept) <= {(c, k) for c in CONCEPTS for k in CLASSES} - {("castle", "church_bell")}
-    assert {latent.shape for some in kept.values() for latent in some} == {(4, 16, 64)}
-    assert 4 <= sum(map(len, kept.values())) <= 8  # of eight, among three things and two sounds
-    before = bank.load_bank(work / "image_unet.safetensors")
-    main(["together", *args, "--steps", "4", "--batch", "4"])
-    after = bank.load_bank(work / "image_unet.safetensors")
+    assert len(read_accepted(work / "harvest_0.safetensors")[0]) == len(told)
+    accepted = all_accepted(work)
+    assert set(accepted) <= {(c, k) for c in CONCEPTS for k in CLASSES} - {
+        ("castle", "church_bell")
+    }
+    assert {latent.shape for some in accepted.values() for latent in some} == {(4, 16, 64)}
+    assert 4 <= sum(map(len, accepted.values())) <= 8  # of eight
+    before = load_file(work / "image_unet.safetensors")
+    main(["finetune", "joint", *fit, "--steps", "4", "--batch", "4"])
+    after = load_file(work / "image_unet.safetensors")
     assert before.keys() == after.keys()
     assert any(not torch.equal(before[k], after[k]) for k in before)
-    with pytest.raises(ValueError, match="0 clips for validation"):
-        main(["errors", *args])
+    with pytest.raises(ValueError, match="clips of 0 classes for validation"):
+        main(["validation-loss", *args])
     rows_in = materials.rows_in
     with monkeypatch.context() as patch:
         patch.setattr(materials, "rows_in", lambda records, split: rows_in(records, "train"))
-        main(["errors", *args, "--batch", "2"])
+        main(["validation-loss", *args, "--canvases", "2"])
     assert "over all timesteps: " in capsys.readouterr().out
-    main(["solo", *args, "--steps", "4", "--batch", "4"])
-    unmoved = bank.load_bank(work / "image_unet.safetensors")
+    main(["solo", *fit, "--steps", "4", "--batch", "4"])
+    unmoved = load_file(work / "image_unet.safetensors")
     assert all(torch.equal(after[k], unmoved[k]) for k in after)
-    shifts = bank.load_bank(work / "solo.safetensors")
+    shifts = load_file(work / "solo.safetensors")
     assert {name: shift.shape for name, shift in shifts.items()} == dict.fromkeys(
         ("image", "sound"), (24, 384)
     )
     main(["pack", *args, "--weights", str(tmp_path / "pair")])
 
-    coded = {m: bank.load_bank(work / f"{m}_train.safetensors") for m in ("image", "sound")}
-    for one in coded.values():  # a plain canvas of each, and two woven ones
+    coded = {m: load_file(work / f"{m}_train.safetensors") for m in ("image", "sound")}
+    for one in coded.values():  # each alone, and in two composites
         assert set(torch.bincount(one["which"]).tolist()) <= {0, 3}
-    varied = bank.load_bank(work / "sound_varied.safetensors")
-    assert set(torch.bincount(varied["which"]).tolist()) <= {0, 2}  # a plain one and a woven one
-    typical = json.loads((work / "typical.json").read_text(encoding="utf-8"))
-    drawings, clips = typical["drawings"], typical["clips"]
+    varied = load_file(work / "sound_varied.safetensors")
+    assert set(torch.bincount(varied["which"]).tolist()) <= {0, 2}  # one alone and one composite
+    prototypes = json.loads((work / "typical.json").read_text(encoding="utf-8"))
+    drawings, clips = prototypes["drawings"], prototypes["clips"]
     assert drawings.keys() == set(CONCEPTS) and all(1 <= len(x) <= 6 for x in drawings.values())
     assert clips.keys() == set(CLASSES) and all(1 <= len(x) <= 5 for x in clips.values())
 
@@ -141,39 +142,40 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path, capsys, monke
 
 
 def test_a_missing_stage_or_set_is_named(folders, tmp_path):
-    args, _ = folders
+    args = [*folders[0][:2], "--work", str(tmp_path), "--steps", "1"]
+    joint = ["finetune", "joint", *args, "--from-shipped"]
     with pytest.raises(FileNotFoundError, match="prepare"):
-        main(["vae", *args[:2], "--work", str(tmp_path), "--steps", "1"])
-    with pytest.raises(FileNotFoundError, match="training bank` first"):
-        main(["scorers", *args[:2], "--work", str(tmp_path), "--steps", "1"])
+        main(["vae", *args])
+    with pytest.raises(FileNotFoundError, match="training latent-cache` first"):
+        main(["scorers", *args])
     (tmp_path / "image_train.safetensors").touch()
-    with pytest.raises(FileNotFoundError, match="training vary` first"):
-        main(["scorers", *args[:2], "--work", str(tmp_path), "--steps", "1"])
-    with pytest.raises(FileNotFoundError, match="training curate` first"):
-        main(["together", *args[:2], "--work", str(tmp_path), "--steps", "1", "--from-shipped"])
+    with pytest.raises(FileNotFoundError, match="training augment` first"):
+        main(["scorers", *args])
+    with pytest.raises(FileNotFoundError, match="training prototypes` first"):
+        main(joint)
     (tmp_path / "typical.json").write_text('{"cat": [[1, false]]}', encoding="utf-8")
-    with pytest.raises(ValueError, match=r"'cat'.*run `python -m itskit\.training curate` again"):
-        main(["together", *args[:2], "--work", str(tmp_path), "--steps", "1", "--from-shipped"])
+    with pytest.raises(ValueError, match=r"'cat'.*itskit\.training prototypes` again"):
+        main(joint)
     with pytest.raises(FileNotFoundError, match="training set"):
         main(["prepare", "--data", str(tmp_path), "--work", str(tmp_path)])
 
 
 def test_a_tenth_is_held_out_and_groups_stay_together():
-    splits = [data.split_of(f"castle|{k}") for k in range(4000)]
+    splits = [files.split_of(f"castle|{k}") for k in range(4000)]
     assert splits.count("test") / 4000 == pytest.approx(0.10, abs=0.015)
     assert splits.count("validation") / 4000 == pytest.approx(0.05, abs=0.012)
-    assert splits == [data.split_of(f"castle|{k}") for k in range(4000)]
+    assert splits == [files.split_of(f"castle|{k}") for k in range(4000)]
 
 
 def test_drawings_of_one_family_share_a_split(folders, tmp_path):
     write_pictures(tmp_path, np.random.default_rng(0))
-    records = data.read_jsonl(tmp_path / "pictures.jsonl")
+    records = files.read_jsonl(tmp_path / "pictures.jsonl")
     for k, record in enumerate(records):
         record["source"] = f"npm:@set/noto-{k}@1.0"
     (tmp_path / "pictures.jsonl").write_text(
         "\n".join(json.dumps(r) for r in records), encoding="utf-8"
     )
-    _, records = data.read_pictures(tmp_path)
+    _, records = files.read_pictures(tmp_path)
     for concept in CONCEPTS:
         assert len({r["split"] for r in records if r["concept"] == concept}) == 1
 
@@ -245,117 +247,128 @@ def test_a_printed_canvas_lets_both_be_told():
 
 
 def test_both_models_learn_from_canvases_of_one_kind(monkeypatch, tmp_path):
-    """A woven square of the picture model is a square of a woven canvas of the sound model."""
-    monkeypatch.setattr(bank, "encode_all", lambda vae, canvases, total, size=0: list(canvases))
+    """A composite of the picture model is a square of a composite of the sound model."""
+    monkeypatch.setattr(
+        latent_cache, "encode_all", lambda vae, canvases, total, size=0: list(canvases)
+    )
     saved = []
 
     def save_file(tensors, out):
         saved.append(tensors)
         out.touch()
 
-    monkeypatch.setattr(bank, "save_file", save_file)
+    monkeypatch.setattr(latent_cache, "save_file", save_file)
     rng = np.random.default_rng(0)
     images = np.zeros((3, 128, 128), np.uint8)
     images[:, 20:100, 30:90] = rng.integers(120, 255, (3, 80, 60))
     mels = [[rng.integers(0, 200, (128, 600)).astype(np.uint8)] for _ in range(3)]
-    ground = bank.Ground(images, {"a": [0, 1], "b": [2]}, mels, {"hiss": [0, 1], "hum": [2]})
-    bank.picture_bank(None, ground, [0, 1, 2], tmp_path / "image", variants=1, woven_variants=60)
-    bank.sound_bank(None, ground, [0, 1, 2], tmp_path / "sound", variants=1, woven_variants=15)
+    compositor = Compositor(images, {"a": [0, 1], "b": [2]}, mels, {"hiss": [0, 1], "hum": [2]})
+    latent_cache.save_picture_latents(
+        None, compositor, [0, 1, 2], tmp_path / "image", alone=1, composites=60
+    )
+    latent_cache.save_sound_latents(
+        None, compositor, [0, 1, 2], tmp_path / "sound", alone=1, composites=15
+    )
     image, sound = saved
     squares, canvases = np.stack(image["latents"]), np.stack(sound["latents"])
     assert squares.shape == (183, 128, 128) and canvases.shape == (48, 128, 512)
     assert image["which"].tolist() == [0, 1, 2] * 61
     assert [int(n) for n in image["spans"].shape] == [183, 2]
-    plain, woven = squares[:3], squares[3:]
-    assert (plain == 0).mean() > 0.2 > 0.05 > (woven == 0).mean()  # black, or sound
-    drawn, played = woven.mean(0), canvases[3:].reshape(-1, 128, 4, 128).mean((0, 2))
+    alone, composites = squares[:3], squares[3:]
+    assert (alone == 0).mean() > 0.2 > 0.05 > (composites == 0).mean()  # black, or sound
+    drawn, played = composites.mean(0), canvases[3:].reshape(-1, 128, 4, 128).mean((0, 2))
     assert np.abs(drawn - played).mean() < 0.1 * drawn.mean()
 
 
 def test_no_more_than_so_many_of_each_class():
     records = [{"class": "rain"}] * 7 + [{"class": "wind"}] * 2
-    assert stages.at_most(None, list(range(9)), records, "class") == list(range(9))
-    assert stages.at_most(3, list(range(9)), records, "class") == [0, 3, 6, 7, 8]
-    assert stages.at_most(2, list(range(9)), records, "class") == [0, 4, 7, 8]
+    assert latent_cache.thinned(list(range(9)), records, "class", None) == list(range(9))
+    assert latent_cache.thinned(list(range(9)), records, "class", 3) == [0, 3, 6, 7, 8]
+    assert latent_cache.thinned(list(range(9)), records, "class", 2) == [0, 4, 7, 8]
 
 
 DRAWINGS = {"cat": [0, 1], "dog": [2, 3], "owl": [4]}
+TWO = {"drawings": DRAWINGS, "played": range(3), "size": 2}
 
 
 @pytest.fixture
 def material():
-    """(ground, records of the drawings, records of the clips): a concept's drawings are of one
+    """(compositor, records of the drawings, records of the clips): a concept's drawings are of one
     grey, and so are the mel pictures of a class."""
     images = np.zeros((5, 128, 128), np.uint8)
     images[:, 20:100, 30:90] = np.array([200, 200, 120, 120, 60])[:, None, None]
     mels = [[np.full((128, 600), grey, np.uint8)] for grey in (90, 90, 180)]
     drawings, clips = {"cat": [0, 1], "dog": [2]}, {"rain": [0, 1], "wind": [2]}
-    typical = {"drawings": {"cat": [[1, False]]}, "clips": {"rain": [1]}}
-    ground = bank.Ground(images, drawings, mels, clips, typical)
+    prototypes = {"cat": [[1, False]]}, {"rain": [1]}
+    compositor = Compositor(images, drawings, mels, clips, *prototypes)
     records = [{"concept": c, "sounding": True} for c in ("cat", "cat", "dog", "dog", "owl")]
     sounds = [
         {"class": kind, "rec": str(k), "kind": "real", "captions": [f"{kind} {k}"], "keywords": []}
         for k, kind in enumerate(("rain", "rain", "wind"))
     ]
-    return ground, records, sounds
+    return compositor, records, sounds
 
 
-def test_the_loom_weaves_every_pair_but_those_excluded(material):
-    ground, records, sounds = material
+def test_composites_are_of_every_pair_but_those_excluded(material):
+    compositor, records, sounds = material
     ways = {"drawings": DRAWINGS, "played": range(3), "size": 8}
-    loom = Loom(ground, records, sounds, **ways, excluded={("cat", "wind")})
-    made = [batch for batch, _ in zip(batches(loom), range(60), strict=False)]
-    woven = [batch for batch in made if batch.woven]
-    assert 25 < len(woven) < 55  # two of three
+    composites = Composites(compositor, records, sounds, **ways, excluded={("cat", "wind")})
+    made = [batch for batch, _ in zip(batches(composites), range(60), strict=False)]
+    both = [batch for batch in made if batch.composites]
+    assert 25 < len(both) < 55  # two of three
     told = set()
     for batch in made:
         assert batch.pictures.dtype == batch.sounds.dtype == torch.uint8
         assert batch.pictures.shape == batch.sounds.shape == (8, 128, 512)
-        assert torch.equal(batch.pictures, batch.sounds) == batch.woven
+        assert torch.equal(batch.pictures, batch.sounds) == batch.composites
         pairs = zip(batch.picture_captions, batch.sound_captions, strict=True)
-        if batch.woven:
+        if batch.composites:
             told |= {("cat" in seen, "wind" in heard) for seen, heard in pairs}
     assert told == {(True, False), (False, True), (False, False)}
 
 
-def test_the_loom_begins_alike_for_one_seed_and_unlike_for_another(material):
-    ground, records, sounds = material
+def test_composites_begin_alike_for_one_seed_and_unlike_for_another(material):
+    compositor, records, sounds = material
 
     def first(seed):
-        loom = Loom(ground, records, sounds, drawings=DRAWINGS, played=range(3), size=2, seed=seed)
-        return next(batches(loom)).pictures
+        composites = Composites(compositor, records, sounds, **TWO, seed=seed)
+        return next(batches(composites)).pictures
 
     assert torch.equal(first(1), first(1)) and not torch.equal(first(1), first(2))
 
 
-def test_every_worker_of_the_loom_weaves_something_else(material):
-    ground, records, sounds = material
-    loom = Loom(ground, records, sounds, drawings=DRAWINGS, played=range(3), size=2)
-    woven = [batch.pictures for batch, _ in zip(batches(loom, workers=2), range(6), strict=False)]
-    assert not any(torch.equal(a, b) for k, a in enumerate(woven) for b in woven[:k])
+def test_every_worker_makes_something_else(material):
+    compositor, records, sounds = material
+    composites = Composites(compositor, records, sounds, **TWO)
+    made = [
+        batch.pictures for batch, _ in zip(batches(composites, workers=2), range(6), strict=False)
+    ]
+    assert not any(torch.equal(a, b) for k, a in enumerate(made) for b in made[:k])
 
 
-def test_a_loom_may_leave_every_canvas_to_one_model(material):
-    ground, records, sounds = material
-    loom = Loom(ground, records, sounds, drawings=DRAWINGS, played=range(3), size=2, alone=1.0)
-    assert not any(batch.woven for batch, _ in zip(batches(loom), range(20), strict=False))
+def test_composites_may_leave_every_canvas_to_one_model(material):
+    compositor, records, sounds = material
+    composites = Composites(compositor, records, sounds, **TWO, alone=1.0)
+    assert not any(
+        batch.composites for batch, _ in zip(batches(composites), range(20), strict=False)
+    )
 
 
 @pytest.mark.parametrize("repeat", [0.0, 0.5])
 def test_what_came_out_right_is_shown_again(material, tmp_path, repeat):
-    ground, records, sounds = material
+    compositor, records, sounds = material
     ones = torch.ones(3, 4, 16, 64).half() * torch.tensor([1, 2, 3]).half()[:, None, None, None]
     told = [("cat", "rain"), ("dog", "wind"), ("dog", "wind")]
     save_file({"latents": ones}, tmp_path / "harvest_7.safetensors", {"pairs": json.dumps(told)})
-    kept = harvested(tmp_path)
-    assert {pair: len(some) for pair, some in kept.items()} == {told[0]: 1, told[1]: 2}
+    accepted = all_accepted(tmp_path)
+    assert {pair: len(some) for pair, some in accepted.items()} == {told[0]: 1, told[1]: 2}
     ways = {"drawings": DRAWINGS, "played": range(3), "size": 64}
-    loom = Loom(ground, records, sounds, **ways, kept=kept, repeat=repeat)
+    composites = Composites(compositor, records, sounds, **ways, accepted=accepted, repeat=repeat)
     levels = []
-    for batch, _ in zip(batches(loom), range(90), strict=False):
+    for batch, _ in zip(batches(composites), range(90), strict=False):
         if batch.pictures.ndim == 3:
             continue
-        assert batch.woven and torch.equal(batch.pictures, batch.sounds)
+        assert batch.composites and torch.equal(batch.pictures, batch.sounds)
         latents = latents_of(None, batch.pictures, "cpu")
         assert latents.dtype == torch.float32 and latents.shape == (64, 4, 16, 64)
         pairs = zip(batch.picture_captions, batch.sound_captions, strict=True)
@@ -370,65 +383,67 @@ def test_what_came_out_right_is_shown_again(material, tmp_path, repeat):
     assert np.mean([level == 3 for level in levels]) == pytest.approx(0.25, abs=0.05)
 
 
-def test_what_rarely_came_out_right_is_woven_more_often(material):
-    ground, records, sounds = material
+def test_what_rarely_came_out_right_is_made_more_often(material):
+    compositor, records, sounds = material
     latent = np.zeros((4, 16, 64), np.float16)
-    kept = {("cat", "rain"): [latent] * 3, ("dog", "rain"): [latent]}
-    Loom(ground, records, sounds, drawings=DRAWINGS, played=range(3), size=2, kept=kept)
+    accepted = {("cat", "rain"): [latent] * 3, ("dog", "rain"): [latent]}
+    made = Composites(compositor, records, sounds, **TWO, accepted=accepted).compositor
+    assert compositor.concept_odds is compositor.class_odds is None  # what was given is as it was
     # of 4, where 2 are usual: cat 3, dog 1, rain 4, wind none
-    assert ground.concept_odds * (1 / 1.8 + 1 / 0.8) == pytest.approx([1 / 1.8, 1 / 0.8])
-    assert ground.kind_odds * (1 / 2.3 + 1 / 0.3) == pytest.approx([1 / 2.3, 1 / 0.3])
+    assert made.concept_odds * (1 / 1.8 + 1 / 0.8) == pytest.approx([1 / 1.8, 1 / 0.8])
+    assert made.class_odds * (1 / 2.3 + 1 / 0.3) == pytest.approx([1 / 2.3, 1 / 0.3])
     rng = np.random.default_rng(0)
-    pairs = [ground.pair(rng)[1:] for _ in range(400)]
+    pairs = [made.pair(rng)[1:] for _ in range(400)]
     cats = np.mean([concept == "cat" for concept, _ in pairs])
     windy = np.mean([clip == 2 for _, clip in pairs])
     assert cats == pytest.approx(0.8 / 2.6, abs=0.07)  # 3 errors
     assert windy == pytest.approx(2.3 / 2.6, abs=0.05)
 
 
-def test_typical_drawings_are_shown_more_often(material):
-    ground, *_ = material
-    ground.images[0] = 0  # black; the other one is typical of its concept
+def test_prototypes_are_shown_more_often(material):
+    compositor, *_ = material
+    compositor.images[0] = 0  # black; the other one is a prototype
     rng = np.random.default_rng(0)
-    rows = [ground.drawing(rng, "cat").reshape(128, 4, 128).max((0, 2)) > 0 for _ in range(400)]
+    rows = [compositor.drawing(rng, "cat").reshape(128, 4, 128).max((0, 2)) > 0 for _ in range(400)]
     whole = np.mean([row.all() for row in rows])  # or four of two by chance
-    assert whole == pytest.approx(bank.TYPICAL + (1 - bank.TYPICAL) / 16, abs=0.07)  # 3 errors
+    assert whole == pytest.approx(PROTOTYPES + (1 - PROTOTYPES) / 16, abs=0.07)  # 3 errors
 
 
-def test_typical_clips_are_played_more_often(material):
-    ground, *_ = material
+def test_prototype_clips_are_played_more_often(material):
+    compositor, *_ = material
     rng = np.random.default_rng(0)
-    second = np.mean([ground.clip(rng, "rain") == 1 for _ in range(600)])
-    expected = bank.TYPICAL_CLIPS + (1 - bank.TYPICAL_CLIPS) / 2
+    second = np.mean([compositor.clip(rng, "rain") == 1 for _ in range(600)])
+    expected = PROTOTYPE_CLIPS + (1 - PROTOTYPE_CLIPS) / 2
     assert second == pytest.approx(expected, abs=0.05)  # 3 errors
-    assert {ground.clip(rng, "wind") for _ in range(9)} == {2}  # there is no other
+    assert {compositor.clip(rng, "wind") for _ in range(9)} == {2}  # there is no other
 
 
-def test_typical_clips_are_played_as_recorded_and_others_at_any_rate(material):
-    ground, *_ = material
-    ground.mels = [[np.full((128, 600), grey, np.uint8) for grey in (20, 120, 220)]] * 3
+def test_prototype_clips_are_played_as_recorded_and_others_at_any_rate(material):
+    compositor, *_ = material
+    mels = [[np.full((128, 600), grey, np.uint8) for grey in (20, 120, 220)]] * 3
+    compositor = replace(compositor, mels=mels)
     rng = np.random.default_rng(0)
-    heard = {k: {int(ground.played(rng, k).mean() * 3) for _ in range(40)} for k in (0, 1)}
+    heard = {k: {int(compositor.played(rng, k).mean() * 3) for _ in range(40)} for k in (0, 1)}
     assert heard == {0: {0, 1, 2}, 1: {1}}  # thirds of white
 
 
-def test_most_sounds_alone_are_of_the_clips_that_are_woven(material):
-    ground, records, sounds = material
-    ground.clips = {"rain": [0, 1]}
-    loom = Loom(ground, records, sounds, drawings=DRAWINGS, played=[2], size=2)
+def test_most_sounds_alone_are_of_the_clips_of_composites(material):
+    compositor, records, sounds = material
+    compositor = replace(compositor, clips={"rain": [0, 1]})
+    composites = Composites(compositor, records, sounds, drawings=DRAWINGS, played=[2], size=2)
     rng = np.random.default_rng(0)
-    other = np.mean([loom.clip(rng) == 2 for _ in range(600)])
+    other = np.mean([composites.clip(rng) == 2 for _ in range(600)])
     assert other == pytest.approx(BROAD, abs=0.05)  # 3 errors
 
 
-def test_no_everyday_word_is_one_that_the_evaluation_asks_for():
+def test_no_alias_is_one_that_the_evaluation_asks_for():
     asked = {words for _, _, words in PAIRS + VALIDATION_PAIRS} | set(UNSEEN_SOUNDS)
-    everyday = {word for words in EVERYDAY.values() for word in words}
-    assert not everyday & asked
-    assert set(EVERYDAY) == {kind for _, kind, _ in PAIRS + VALIDATION_PAIRS}
+    aliases = {word for words in ALIASES.values() for word in words}
+    assert not aliases & asked
+    assert set(ALIASES) == {kind for _, kind, _ in PAIRS + VALIDATION_PAIRS}
 
 
-def test_a_sound_is_called_by_its_clips_captions_everyday_words_and_class():
+def test_a_sound_is_called_by_its_clips_captions_aliases_and_class():
     record = {"class": "cow_moo", "captions": ["a bull bellowing"], "keywords": ["cow", "moo"]}
     rng = np.random.default_rng(0)
     told = [captions.sound_caption(rng, record) for _ in range(900)]
@@ -436,8 +451,8 @@ def test_a_sound_is_called_by_its_clips_captions_everyday_words_and_class():
     assert own == pytest.approx(0.4, abs=0.05)
     plain = np.mean([text == "a bull bellowing" for text in told])
     assert plain == pytest.approx(0.4 * captions.PLAIN, abs=0.05)
-    everyday = [any(word in text for word in EVERYDAY["cow_moo"][:4]) for text in told]
-    assert np.mean(everyday) > 0.3 and any(text.endswith("cow moo") for text in told)
+    aliases = [any(word in text for word in ALIASES["cow_moo"][:4]) for text in told]
+    assert np.mean(aliases) > 0.3 and any(text.endswith("cow moo") for text in told)
     rare = {**record, "class": "yak_grunt"}
     some = [captions.sound_caption(rng, rare) for _ in range(900)]
     own = np.mean(["a bull bellowing" in text for text in some])
@@ -474,7 +489,7 @@ def test_texts_are_encoded_once_until_there_are_too_many():
         asked.extend(texts)
         return torch.tensor([[[float(len(text))]] for text in texts])
 
-    texts = unet.TextBank(encoder, limit=3)
+    texts = checkpoints.TextCache(encoder, limit=3)
     assert texts(["a", "bb", "a"]).flatten().tolist() == [1, 2, 1] and asked == ["a", "bb"]
     assert texts(["bb", "ccc"]).flatten().tolist() == [2, 3] and asked == ["a", "bb", "ccc"]
     assert texts(["a"]).flatten().tolist() == [1] and list(texts.rows) == ["a"]
@@ -486,11 +501,11 @@ def test_clips_are_played_by_class_and_recordings_before_synthesis():
         {"class": c, "rec": str(k), "kind": "real" if k % 2 else "synth"}
         for k, c in enumerate(kinds)
     ]
-    weights = unet.clip_weights(records, range(8))
+    weights = sampling_weights.clip_weights(records, range(8))
     assert weights.sum() == pytest.approx(1)
     assert weights[1::2] / weights[::2] == pytest.approx([1.5] * 4)
-    share = captions.class_weight("rain", 6, 6) / captions.class_weight("wind", 2, 2)
-    assert weights[:6].sum() / weights[6:].sum() == pytest.approx(share)
+    rain, wind = (sampling_weights.class_weight(*of) for of in (("rain", 6, 6), ("wind", 2, 2)))
+    assert weights[:6].sum() / weights[6:].sum() == pytest.approx(rain / wind)
 
 
 def layout_unet(columns):
@@ -552,7 +567,7 @@ def test_likelihoods_are_a_softmax_of_cosines_at_the_scorers_temperature():
     rng = torch.Generator().manual_seed(0)
     rows = {f"{a}{k}": torch.randn(24, 5, generator=rng) for a in "xyz" for k in range(3)}
     captions = {a: [f"{a}{k}" for k in range(3)] for a in "xyz"}
-    of = scorers.likelihoods(Net(), lambda some: torch.stack([rows[t] for t in some]), captions)
+    of = naming.likelihoods(Net(), lambda some: torch.stack([rows[t] for t in some]), captions)
     means = {a: sum(rows[text][:1] for text in some) / 3 for a, some in captions.items()}
     latents = torch.nn.functional.normalize(torch.randn(9, 5, generator=rng), dim=1)
     found = of(latents)
@@ -575,7 +590,9 @@ def test_both_losses_vanish_for_models_that_share_the_work():
         return call
 
     told, empty = torch.ones(32, 24, 8), torch.zeros(1, 24, 8)
-    composed, *alone = unet.together_loss([model(a), model(b)], latents, [told, told], empty, table)
+    composed, *alone = finetune.joint_loss(
+        [model(a), model(b)], latents, [told, told], empty, table
+    )
     assert composed < 1e-6
     for loss, other in zip(alone, (b, a), strict=True):
         assert float(loss) == pytest.approx(float(other.square().mean()), rel=1e-3)
@@ -587,7 +604,7 @@ def test_the_composed_loss_is_the_blend_at_guidance_two():
     table = stable_diffusion_alpha_bar()
     calls = [lambda x, t, e, k=k: x.sin() * k + e.mean((1, 2))[:, None, None, None] for k in (1, 2)]
     torch.manual_seed(7)
-    composed, _, _ = unet.together_loss(calls, latents, told, empty, table)
+    composed, _, _ = finetune.joint_loss(calls, latents, told, empty, table)
     torch.manual_seed(7)
     noisy, t, target = unet.noised(latents, table, late=0.5)
     guided = [
@@ -611,7 +628,7 @@ def test_errors_are_told_for_each_canvas_and_timestep():
         return a.sqrt() * noise - (1 - a).sqrt() * latents + text.mean((1, 2))[:, None, None, None]
 
     timesteps = torch.tensor([900, 500])
-    found = errors.errors_by_timestep(
+    found = validation_loss.losses_by_timestep(
         [call, call], latents, texts, torch.zeros(1, 24, 8), timesteps
     )
     assert found.shape == (2, 3, 3)
@@ -619,13 +636,13 @@ def test_errors_are_told_for_each_canvas_and_timestep():
     expected = torch.stack([(image + sound).square(), image.square(), sound.square()])
     assert torch.allclose(found, expected.expand(2, 3, 3), atol=1e-3)
 
-    lines = errors.table_of_errors(found, found + 0.01, timesteps).splitlines()
+    lines = validation_loss.table_of_losses(found, found + 0.01, timesteps).splitlines()
     assert lines[0].split() == ["t", "900", "500"]
     assert lines[1].split()[2:] == ["3.0833", "3.0833"]  # (0 + 0.25 + 9) / 3
     assert lines[-1] == "over all timesteps: +0.0100 ± 0.0000"
 
 
-def test_woven_batches_teach_the_sum_and_others_each_model_alone():
+def test_composites_teach_the_sum_and_others_each_model_alone():
     """Of models that predict nothing, each loss is the mean square of v: all of them are equal."""
     canvases = torch.full((2, 128, 512), 255, dtype=torch.uint8)
     shown = []
@@ -638,16 +655,16 @@ def test_woven_batches_teach_the_sum_and_others_each_model_alone():
         torch.manual_seed(0)
         calls = [lambda x, t, e: torch.zeros_like(x)] * 2
         texts = lambda some: torch.zeros(len(some), 24, 8)  # noqa: E731
-        aside = lambda latents, words: torch.tensor(0.5)  # noqa: E731
-        asides = [aside, aside]
-        return unet.together_loss_function(calls, encode, iter([batch]), texts, asides)(0, 0.0)
+        layout = lambda latents, words: torch.tensor(0.5)  # noqa: E731
+        layouts = [layout, layout]
+        return finetune.joint_loss_function(calls, encode, iter([batch]), texts, layouts)(0, 0.0)
 
-    total, parts = loss(Batch(canvases, canvases, ["a"] * 2, ["b"] * 2, woven=True))
+    total, parts = loss(Batch(canvases, canvases, ["a"] * 2, ["b"] * 2, composites=True))
     assert len(shown) == 1 and parts.keys() == {"composed", "image", "sound"}
     assert float(total) == pytest.approx(1.0 + 2 * float(parts["composed"]))
     assert len(set(map(float, parts.values()))) == 1
     other = canvases // 2
-    total, parts = loss(Batch(canvases, other, ["a"] * 2, ["b"] * 2, woven=False))
+    total, parts = loss(Batch(canvases, other, ["a"] * 2, ["b"] * 2, composites=False))
     assert not parts and torch.equal(shown[1], canvases) and torch.equal(shown[2], other)
     assert 1.1 < float(total) < 5  # two losses of latents and noise of unit size
 
@@ -657,14 +674,19 @@ def test_a_model_alone_is_taught_parts_of_canvases_each_with_its_caption(columns
     rows = torch.arange(1.0, 4).view(3, 1, 1, 1).expand(3, 4, 16, 64)
     shown = []
 
-    def aside(latents, words):
+    def layout(latents, words):
         shown.append((latents, words))
         return torch.tensor(0.25)
 
     texts = lambda some: torch.tensor([float(x or 0) for x in some]).view(-1, 1, 1)  # noqa: E731
     canvases = iter([(torch.zeros(3, 128, 512), ["1", "2", "3"])] * 60)
-    loss_of = unet.alone_loss_function(
-        lambda x, t, e: torch.zeros_like(x), lambda _: rows, canvases, texts, aside, columns=columns
+    loss_of = finetune.alone_loss_function(
+        lambda x, t, e: torch.zeros_like(x),
+        lambda _: rows,
+        canvases,
+        texts,
+        layout,
+        columns=columns,
     )
     losses = [float(loss_of(step, 0.0)[0]) for step in range(60)]
     told, each = 0, 64 // columns
@@ -703,7 +725,7 @@ def test_half_precision_learns_the_same_lesson():
         (out - latent).square().mean().backward()
         return torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None])
 
-    full, half = gradient(nullcontext()), gradient(loop.half_precision())
+    full, half = gradient(nullcontext()), gradient(half_precision())
     assert torch.cosine_similarity(full, half, dim=0) > 0.99
     assert half.norm() == pytest.approx(float(full.norm()), rel=0.05)
 
@@ -725,8 +747,8 @@ def test_the_critic_pulls_with_its_share_of_the_reconstructions_strength(strengt
         net = Autoencoder()
         net.decoder = Canvas()
         some = np.full((1, 128, 128), 200, np.uint8), [[np.full((128, 40), 99, np.uint8)]]
-        crops = partial(vae.batch_of, np.random.default_rng(0), *some, 1)
-        loss_of = vae.sharpening_loss_function(net, crops, strength=strength)
+        crops = partial(crops_of, np.random.default_rng(0), *some, 1)
+        loss_of = autoencoder.sharpening_loss_function(net, crops, strength=strength)
         loss_of(0, progress)[0].backward()
         return net.decoder.grey.grad
 
@@ -737,7 +759,7 @@ def test_the_critic_pulls_with_its_share_of_the_reconstructions_strength(strengt
 
 def test_the_critic_learns_to_tell_grain_from_grey():
     torch.manual_seed(0)
-    critic = vae.Critic(8)
+    critic = autoencoder.Critic(8)
     learner = torch.optim.Adam(critic.parameters(), 3e-3)
     for _ in range(40):
         real, made = torch.rand(4, 1, 32, 32), torch.full((4, 1, 32, 32), 0.5)
@@ -757,12 +779,14 @@ def test_placing_latents_is_placing_pictures():
     torch.manual_seed(0)
     net = Autoencoder()
     some = np.full((1, 128, 128), 90, np.uint8), [[np.zeros((128, 90), np.uint8)]]
-    vae.normalise_latents(net, partial(vae.batch_of, np.random.default_rng(0), *some, 32))
+    autoencoder.normalise_latents(net, partial(crops_of, np.random.default_rng(0), *some, 32))
     tile = np.zeros((128, 128), np.float32)
     tile[40:90, 48:80] = 1
     with torch.no_grad():
         coded = net.encode(torch.from_numpy(tile)[None, None])
-        row = bank.row_of_tiles(np.random.default_rng(0), coded, torch.tensor([[0, 16]]), 64)
+        row = latent_cache.row_of_tiles(
+            np.random.default_rng(0), coded, torch.tensor([[0, 16]]), 64
+        )
     filled = (row.abs() > 1e-4).any(0).any(0).nonzero().flatten()
     first = int(filled[0]) * 8
     wide = np.zeros((128, 512), np.float32)
@@ -833,9 +857,13 @@ def test_muon_goes_on_where_it_stopped(tmp_path):
                 x = torch.randn(8, 40, generator=torch.Generator().manual_seed(step))
                 return (net(x) - x.roll(1, 1)).square().mean(), {}
 
-            budget = loop.Budget(steps)
-            budget.progress = lambda step, steps=steps: step / 6 if step < steps else 1.0
-            loop.train(net, loss_of, out, budget=budget, muon=True)
+            class Stopped(loop.Budget):
+                def begin(self):
+                    clock = super().begin()
+                    clock.progress = lambda step: step / 6 if step < self.steps else 1.0
+                    return clock
+
+            loop.train(net, loss_of, out, budget=Stopped(steps), muon=True)
         return net.weight.detach()
 
     assert torch.allclose(trained(6), trained(3, 6), atol=1e-6)
@@ -861,6 +889,6 @@ def test_the_learning_rate_rises_stays_and_falls():
 
 
 def test_a_budget_ends_with_whichever_comes_first():
-    budget = loop.Budget(steps=10, minutes=60)
+    budget = loop.Budget(steps=10, minutes=60).begin()
     assert budget.progress(5) == 0.5
-    assert loop.Budget(steps=1000, minutes=1, spent=0.5).progress(1) == pytest.approx(0.5, abs=0.01)
+    assert loop.Clock(steps=1000, minutes=1, spent=0.5).progress(1) == pytest.approx(0.5, abs=0.01)

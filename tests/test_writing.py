@@ -17,7 +17,7 @@ from PIL import Image
 from itskit import baselines, export, plots
 from itskit.models.pocket.weights import save_weights
 from itskit.sampling import Trajectory
-from itskit.training import loop
+from itskit.training.checkpoints import save_weights as save_checkpoint
 from itskit.writing import check_folder, written
 
 OLD = b"what was there before"
@@ -69,7 +69,7 @@ WRITERS = {
     "run.safetensors": lambda r, path: r.save(path),
     "sds.safetensors": lambda r, path: sds_step().save(path),
     "net.safetensors": lambda r, path: save_weights({"w": torch.randn(90_000)}, path),
-    "trained.safetensors": lambda r, path: loop.save_weights({"w": torch.randn(90_000)}, path),
+    "trained.safetensors": lambda r, path: save_checkpoint({"w": torch.randn(90_000)}, path),
 }
 
 

@@ -27,26 +27,46 @@ import json
 import signal
 import time
 import traceback
-from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import torch
 
 from ..models.pocket.networks import UNETS, Autoencoder, Scorer
+from ..models.pocket.weights import FOLDER
 from ..writing import written
-from . import stages
-from .loop import save_weights
-from .packing import last_line, pack_networks, unpack
+from .checkpoints import save_weights
+from .fit import autoencoder, finetune, scorers
+from .fit.loop import Budget
+from .place import Place
+from .release.packing import last_line, pack_networks, unpack
 
-SHARES = {
-    "vae": 0.14, "decoder": 0.12, "draw": 0.16, "play": 0.16, "together": 0.24, "scorers": 0.12,
-    "solo": 0.06,
-}  # fmt: skip
-# On a GPU of 40 GiB or more; in proportion on a smaller one. A run of a minute needs many steps
-# more than it needs large ones.
-BATCHES = {
-    "vae": 128, "decoder": 64, "draw": 512, "play": 512, "together": 512, "scorers": 1024,
-    "solo": 256,
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class Stage:
+    """`run(place, budget=…, batch=…, …)` gets a share of the time.
+
+    `batch` is for a GPU of 40 GiB or more; in proportion on a smaller one. A run of a minute needs
+    many steps more than it needs large ones.
+    """
+
+    run: Callable
+    share: float
+    batch: int
+    composites: bool = False  # whether it takes `workers` and `compile`
+
+
+STAGES = {
+    "vae": Stage(autoencoder.fit_autoencoder, 0.14, 128),
+    "decoder": Stage(autoencoder.fit_decoder, 0.12, 64),
+    "finetune-image": Stage(partial(finetune.finetune_one, which="image"), 0.16, 512, True),
+    "finetune-sound": Stage(partial(finetune.finetune_one, which="sound"), 0.16, 512, True),
+    "finetune-joint": Stage(finetune.finetune_joint, 0.24, 512, True),
+    "scorers": Stage(scorers.fit_scorers, 0.12, 1024),
+    "solo": Stage(finetune.fit_solo, 0.06, 256, True),
+}
 LARGEST = 16e6  # bytes of a file in --out
 NETWORKS = {
     "vae": Autoencoder,
@@ -55,62 +75,75 @@ NETWORKS = {
 }
 
 
-def main(args):
-    """--out: packed weights, their manifest, and all.json: what each stage did."""
-    end, told = time.monotonic() + 60 * args.minutes, args.work / "all.json"
+def train_all(
+    place: Place, *, out: Path = Path("out"), minutes=8.0, steps=None, batch=None, stages=None,
+    device="cpu", seed=0, workers=None, compile=False, start="work", weights: Path = FOLDER,
+):  # fmt: skip
+    """OUT: packed weights, their manifest, and all.json: what each stage did.
+
+    `minutes` are for all of it, `steps` for each stage; `stages` names some alone.
+    """
+    end, told = time.monotonic() + 60 * minutes, place.work / "all.json"
     report = json.loads(told.read_text(encoding="utf-8")) if told.exists() else {}
-    prepare(args)
-    begin(args)
-    asked = [name for name in SHARES if name in (args.stages or SHARES)]
-    if unknown := set(args.stages or ()) - set(SHARES):
-        raise ValueError(f"--stages {', '.join(unknown)}: expected some of {', '.join(SHARES)}")
+    if unknown := set(stages or ()) - set(STAGES):
+        raise ValueError(f"--stages {', '.join(unknown)}: expected some of {', '.join(STAGES)}")
+    asked = [name for name in STAGES if name in (stages or STAGES)]
+    out.mkdir(parents=True, exist_ok=True)
+    begin(place, start, weights, seed)
+    usual = 8 if tune_for(device) else 0  # processes that select: pixels are the device's
+    workers = usual if workers is None else workers
+    options = {"device": device, "seed": seed, "workers": workers, "compile": compile}
     with stopping() as stopped:
         for k, name in enumerate(asked):
             if report.get(name, {}).get("done"):
                 print(f"{name} was done before")
                 continue
             began, ahead = time.monotonic(), [n for n in asked[k:] if not report.get(n)]
-            share = SHARES[name] / sum(SHARES[n] for n in {name, *ahead})
-            error = run(name, args, began + share * max(0.0, end - began))
-            minutes = round((time.monotonic() - began) / 60, 2)
-            report[name] = {"done": not (error or stopped), "error": error, "minutes": minutes}
+            share = STAGES[name].share / sum(STAGES[n].share for n in {name, *ahead})
+            budget = Budget(steps, until=began + share * max(0.0, end - began))
+            size = batch or batch_for(name, device)
+            error = run(name, place, budget, size, options)
+            took = round((time.monotonic() - began) / 60, 2)
+            report[name] = {"done": not (error or stopped), "error": error, "minutes": took}
             write(told, report)
-            pack(args, report)
+            pack(place.work, out, report)
             if stopped:
                 break
-    failed = [name for name in asked if report.get(name, {}).get("error")]
-    print(f"{args.out}: {', '.join(sorted(file.name for file in args.out.iterdir()))}")
-    if failed:
+    print(f"{out}: {', '.join(sorted(file.name for file in out.iterdir()))}")
+    if failed := [name for name in asked if report.get(name, {}).get("error")]:
         raise SystemExit(f"stages that failed: {', '.join(failed)}; their errors stand above")
 
 
-def prepare(args):
-    if torch.device(args.device).type == "cuda":
-        torch.set_float32_matmul_precision("high")
-        torch.backends.cudnn.benchmark = True
-        args.workers = args.workers or 8  # to choose what is woven: pixels are the GPU's
-    args.weave_on_device = True
+def tune_for(device) -> bool:
+    """Whether the device is a GPU of CUDA, whose fast ways are then switched on."""
+    if torch.device(device).type != "cuda":
+        return False
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True
+    return True
 
 
-def begin(args):
-    """The first checkpoint of each network that has none in WORK."""
-    args.out.mkdir(parents=True, exist_ok=True)
-    if args.from_shipped:
-        unpack(Namespace(work=args.work, weights=args.weights), keep=True)
-    torch.manual_seed(args.seed)
+def begin(place, start, weights, seed):
+    """The first checkpoint of each network that has none in WORK: those in `weights` if `start` is
+    "shipped", else new ones."""
+    if start == "shipped":
+        unpack(place, weights=weights, keep=True)
+    torch.manual_seed(seed)
     for name, make in NETWORKS.items():
-        file = args.work / f"{name}.safetensors"
+        file = place.work / f"{name}.safetensors"
         if not file.exists():
             save_weights(make().state_dict(), file)
 
 
-def run(name, args, until):
-    """One stage that ends at a time of `time.monotonic`; what went wrong, or None."""
-    batch = args.batch or batch_for(name, args.device)
+def run(name, place, budget, batch, options):
+    """One stage, in batches of its own size if `batch` is None; what went wrong, or None."""
+    stage = STAGES[name]
+    left_out = set() if stage.composites else {"workers", "compile"}
+    options = {key: value for key, value in options.items() if key not in left_out}
     while True:
-        mine = {"until": until, "batch": batch, "from_shipped": False}
+        size = {"batch": batch} if batch else {}
         try:
-            getattr(stages, name)(Namespace(**{**vars(args), **mine}))
+            stage.run(place, budget=budget, start="work", on_device=True, **size, **options)
             return None
         except torch.OutOfMemoryError:
             if not batch or batch < 16:
@@ -128,14 +161,14 @@ def batch_for(name, device):
     if torch.device(device).type != "cuda":
         return None
     memory = torch.cuda.get_device_properties(device).total_memory / 2**30
-    return max(16, round(BATCHES[name] * min(1.0, memory / 40)))
+    return max(16, round(STAGES[name].batch * min(1.0, memory / 40)))
 
 
-def pack(args, report):
-    pack_networks(args.work, args.out)
-    lines = {log.stem: last_line(log) for log in sorted(args.work.glob("*.log"))}
-    write(args.out / "all.json", {"stages": report, "logs": lines})
-    for file in args.out.iterdir():
+def pack(work, out, report):
+    pack_networks(work, out)
+    lines = {log.stem: last_line(log) for log in sorted(work.glob("*.log"))}
+    write(out / "all.json", {"stages": report, "logs": lines})
+    for file in out.iterdir():
         if (size := file.stat().st_size) > LARGEST:
             print(f"{file.name} is {size / 1e6:.1f} MB: more than {LARGEST / 1e6:.0f}")
 

