@@ -41,6 +41,16 @@ RANKS = {
 }
 # Rooms beside the ranks, and the ranked modules below which they stay.
 ROOMS = {"models": 3, "training": 5}
+# Rooms of `training`, lowest first: each imports from those before it alone.
+TRAINING = (
+    ("place", "precision", "tables"),
+    ("checkpoints", "naming"),
+    ("assemble", "dataset"),
+    ("fit",),
+    ("evaluate",),
+    ("release",),
+    ("whole",),
+)
 DOORS = {"__init__", "__main__", "cli", "arguments"}  # may import anything
 SKINS = {"ipywidgets", "anywidget"}
 
@@ -107,6 +117,22 @@ def test_imports_point_downwards(path):
 
 
 @pytest.mark.parametrize(
+    "path", sorted((ROOT / "training").rglob("*.py")), ids=lambda path: path.relative_to(ROOT).as_posix()
+)
+def test_rooms_of_training_import_from_lower_ones(path):
+    ranks = {room: rank for rank, rooms in enumerate(TRAINING) for room in rooms}
+    here = path.relative_to(ROOT / "training").parts[0].removesuffix(".py")
+    if here in DOORS:
+        return
+    assert here in ranks, f"training/{here} has no rank: give it one in this test"
+    for line, dotted in _imports(path):
+        if dotted.startswith("itskit.training."):
+            there = dotted.split(".")[2]
+            allowed = there == here or ranks[there] < ranks[here]
+            assert allowed, f"{path.name}:{line}: training/{here} imports {dotted}"
+
+
+@pytest.mark.parametrize(
     ("here", "dotted", "allowed"),
     [
         ("guidance", "itskit.modality.Modality", True),
@@ -120,7 +146,7 @@ def test_imports_point_downwards(path):
         ("plots", "itskit.models.pocket.networks", False),
         ("models", "itskit.modality.Sound", True),
         ("models", "itskit.plots", False),
-        ("metrics", "itskit.training.data", False),
+        ("metrics", "itskit.training.dataset", False),
         ("cli", "itskit.models.pocket", True),
         ("modality", "soundfile", True),
     ],
