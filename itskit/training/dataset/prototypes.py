@@ -1,4 +1,4 @@
-"""Prototypes for a last lesson: the most typical drawings and clips of each thing, few and alike.
+"""Prototypes: the most typical drawings and clips of each thing, few and alike.
 
 A small model that has seen every way to draw a cat draws a mixture of them. A short training on few
 examples of one clear kind changes that ("quality tuning": Dai et al. 2023, arXiv 2309.15807).
@@ -151,31 +151,31 @@ def silhouette(canvas: np.ndarray) -> np.ndarray:
     return ndimage.binary_fill_holes(closed)[8:-8, 8:-8].astype(np.float32)
 
 
-def company(likeness, told, each=6, enough=5, least=0.75, also=0.0) -> list[int]:
-    """Places of the `each` that are alike and told from other things, the one that the others
-    resemble first.
+def most_alike(likeness, named, each=6, enough=5, least=0.75, also=0.0) -> list[int]:
+    """Places of the `each` that are alike and surely named, the one that the others resemble
+    first.
 
-    `likeness` (N, N) are cosines; `told` (N,) are the logarithms of how surely each is named, and
+    `likeness` (N, N) are cosines; `named` (N,) are the logarithms of how surely each is named, and
     `also` is what else speaks for it. Beyond `enough`, those with a cosine below `least` to the
     first are left out.
     """
-    told = 1 + np.clip(np.array(told) / 4, -1, 0)
-    also = np.zeros(len(told)) + also
+    sure = 1 + np.clip(np.array(named) / 4, -1, 0)
+    also = np.zeros(len(sure)) + also
 
     def around(k):
-        nearest = np.argsort(-(likeness[k] + 0.3 * told), kind="stable")[:each]
+        nearest = np.argsort(-(likeness[k] + 0.3 * sure), kind="stable")[:each]
         return [int(j) for n, j in enumerate(nearest) if n < enough or likeness[k, j] >= least]
 
     def worth(k):
         some = around(k)
-        return (likeness[k] + told / 2)[some].mean() + also[k] + len(some) / 100
+        return (likeness[k] + sure / 2)[some].mean() + also[k] + len(some) / 100
 
-    first = max(range(len(told)), key=worth)
+    first = max(range(len(sure)), key=worth)
     return sorted(around(first), key=lambda k: -likeness[first, k])
 
 
 def alike(images, outlined, **limits) -> list[tuple[int, bool]]:
-    """(place, mirrored?) of the drawings that are alike and told by their outlines.
+    """(place, mirrored?) of the drawings that are alike and named by their outlines.
 
     Heads or whole animals, to the left or to the right: a model that is shown all of them draws
     something between. `outlined` are the logarithms of how surely each one's silhouette is named:
@@ -187,12 +187,12 @@ def alike(images, outlined, **limits) -> list[tuple[int, bool]]:
     mirrored = np.stack([shape_of(canvas[:, ::-1]) for canvas in canvases])
     same, turned = plain @ plain.T, plain @ mirrored.T  # (N, N)
     area = np.array([min(canvas.mean(), 0.3) for canvas in canvases])  # sound fills a surface
-    chosen = company(np.maximum(same, turned), outlined, also=area / 4, **limits)
+    chosen = most_alike(np.maximum(same, turned), outlined, also=area / 4, **limits)
     return [(k, bool(turned[chosen[0], k] > same[chosen[0], k])) for k in chosen]
 
 
 def prototype_drawings(rows, images, records, how_sure) -> list[tuple[int, bool]]:
-    """(row, mirrored?) of those of a concept's rows that are most alike and told by their outlines.
+    """(row, mirrored?) of those rows of a concept that are most alike and named by outline.
 
     `how_sure(row)` are the logarithms of how surely a scorer names the drawing and its silhouette;
     if eight drawings are named surely, they are the ones to choose from.
@@ -218,4 +218,4 @@ def prototype_clips(textures, named) -> list[int]:
     are the logarithms of how surely each is named, drawn upon.
     """
     unit = textures / np.linalg.norm(textures, axis=1, keepdims=True).clip(1e-9)
-    return company(unit @ unit.T, named, each=5, enough=4, least=0.5)
+    return most_alike(unit @ unit.T, named, each=5, enough=4, least=0.5)

@@ -1,4 +1,4 @@
-"""`python -m itskit.training canvases`: can both be told in the canvases that models learn from?
+"""`python -m itskit.training canvases`: are drawing and sound recognised on training canvases?
 
 No model can do better than its canvases, and its autoencoder takes from these again. The
 independent judge of sounds names held-out recordings as they are, on a canvas of their own, and

@@ -1,4 +1,4 @@
-"""Independent judges: two foreign classifiers that say what a picture shows and a sound tells.
+"""Independent judges: two foreign classifiers that name pictures and sounds.
 
 For measuring only: nothing is trained, tuned or chosen by what they say. Both are optional and
 neither is redistributed here.

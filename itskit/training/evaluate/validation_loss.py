@@ -1,7 +1,7 @@
 """How much better U-Nets in training predict v than the package's do, at each step of a run.
 
-On composites of validation material, with all that chance decides the same for both, so that a few
-minutes of training can be told apart, which hits in `evaluate` never can.
+Both see the same composites of validation material with the same noise, so that a few minutes of
+training already show; hits in `evaluate` are far too coarse for that.
 """
 
 import numpy as np
@@ -74,8 +74,8 @@ def losses_by_timestep(calls, latents, texts, empty, timesteps, seed=0):
         target = a.sqrt() * noise - (1 - a).sqrt() * latents
         parts = zip(*(x.split(32) for x in (noisy, target, *texts)), strict=True)
         errors = [
-            torch.stack(composed_errors(calls, x, t.expand(len(x)), told, empty, v))
-            for x, v, *told in parts
+            torch.stack(composed_errors(calls, x, t.expand(len(x)), prompts, empty, v))
+            for x, v, *prompts in parts
         ]  # each (3, n, 4, 16, 64)
         rows.append(torch.cat(errors, 1).mean((2, 3, 4)))
     return torch.stack(rows)

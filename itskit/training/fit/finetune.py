@@ -1,5 +1,5 @@
-"""The U-Nets further, on composites made afresh: each alone, both together; and what tells each
-that it has the canvas to itself."""
+"""The U-Nets further, on composites made afresh: each alone, both together; and the shift of the
+prompt that each gets when it composes alone."""
 
 from functools import partial
 
@@ -86,10 +86,11 @@ def finetune_joint(
 
 
 def fit_solo(place: Place, *, budget, **options):
-    """What is added to the words of a U-Net that has the canvas to itself; nothing else changes.
+    """What is added to the prompt of a U-Net that composes alone; the U-Nets stay as they are.
 
-    Both learned from canvases that they share and from others, under the same captions. This tells
-    them which it is, as textual inversion tells of a style (Gal et al. 2022, arXiv 2208.01618).
+    Both learned from composites and from other canvases under the same captions. This shift says
+    that the canvas is no composite, as textual inversion says a style (Gal et al. 2022, arXiv
+    2208.01618).
     → WORK/solo.safetensors; the options are those of `learn_shift`.
     """
     shifts = {
@@ -185,9 +186,9 @@ def joint_loss(calls, latents, texts, empty, alpha_bar):
 
 def composed_errors(calls, noisy, t, texts, empty, target):
     """What `joint_loss` is the mean of: squared errors like `target`, of which only those of
-    the told predictions have gradients."""
-    told = [call(noisy, t, text) for call, text in zip(calls, texts, strict=True)]
+    the predictions with prompts have gradients."""
+    prompted = [call(noisy, t, text) for call, text in zip(calls, texts, strict=True)]
     with torch.no_grad():
-        alone = [call(noisy, t, empty.expand(len(noisy), -1, -1)) for call in calls]
-    composed = sum(told) - sum(alone) / 2
-    return [(v - target).square() for v in (composed, *told)]
+        unprompted = [call(noisy, t, empty.expand(len(noisy), -1, -1)) for call in calls]
+    composed = sum(prompted) - sum(unprompted) / 2
+    return [(v - target).square() for v in (composed, *prompted)]
