@@ -117,7 +117,9 @@ def test_imports_point_downwards(path):
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "training").rglob("*.py")), ids=lambda path: path.relative_to(ROOT).as_posix()
+    "path",
+    sorted((ROOT / "training").rglob("*.py")),
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
 )
 def test_rooms_of_training_import_from_lower_ones(path):
     ranks = {room: rank for rank, rooms in enumerate(TRAINING) for room in rooms}
