@@ -30,6 +30,7 @@ from itskit.training.dataset.composites import (
     BROAD,
     Batch,
     Composites,
+    Selection,
     all_accepted,
     batches,
     latents_of,
@@ -363,10 +364,11 @@ def test_what_came_out_right_is_shown_again(material, tmp_path, repeat):
     accepted = all_accepted(tmp_path)
     assert {pair: len(some) for pair, some in accepted.items()} == {told[0]: 1, told[1]: 2}
     ways = {"drawings": DRAWINGS, "played": range(3), "size": 64}
-    composites = Composites(compositor, records, sounds, **ways, accepted=accepted, repeat=repeat)
+    ways |= {"accepted": accepted, "repeat": repeat, "select_only": True}  # no pixels: quicker
+    composites = Composites(compositor, records, sounds, **ways)
     levels = []
     for batch, _ in zip(batches(composites), range(90), strict=False):
-        if batch.pictures.ndim == 3:
+        if isinstance(batch.pictures, Selection):
             continue
         assert batch.composites and torch.equal(batch.pictures, batch.sounds)
         latents = latents_of(None, batch.pictures, "cpu")
