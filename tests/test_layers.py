@@ -61,10 +61,6 @@ LONG = {
     ("baselines/distillation.py", "sds"),
     ("compose.py", "compose"),
     ("hunt.py", "hunt"),
-    ("training/__main__.py", "parser"),
-    ("training/judges.py", "read_yamnet"),
-    ("training/loop.py", "train"),
-    ("training/vae.py", "sharpening_loss_function"),
 }
 
 
