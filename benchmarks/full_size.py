@@ -28,8 +28,8 @@ from transformers import CLIPTextConfig, CLIPTextModel
 import itskit
 from itskit.compose import whole
 from itskit.models import paper, sd
+from itskit.models.devices import Placement
 from itskit.models.hifigan import Generator
-from itskit.models.stage import Stage
 
 PROMPTS = "a painting of castle towers, grayscale", "bell ringing"
 TRUE = {
@@ -190,7 +190,7 @@ class Bench:
     def pair(self, change=lambda unet: unet, turns=False):
         """The pair of our code, its U-Nets changed; those of the paper's loop stay as they are."""
         parts = [replace(p, unet=change(twin(p.unet))) for p in (self.seeing, self.hearing)]
-        return paper.build("random", *parts, Stage(self.device, self.dtype, turns), self.voice)
+        return paper.build("random", *parts, Placement(self.device, self.dtype, turns), self.voice)
 
     def ours(self, pair, seeds=(0,), decode=True, steps=None):
         steps = steps or self.steps

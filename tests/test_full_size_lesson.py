@@ -73,6 +73,8 @@ def hub(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, TinyHub(folders) as tiny:
         here = {"endpoint": tiny.url, "cache_dir": there / "cache"}
         real = partial(huggingface_hub.snapshot_download, **here)
+        asked = partial(huggingface_hub.HfApi, endpoint=tiny.url)
+        patch.setattr(huggingface_hub, "HfApi", asked)
         patch.setattr(huggingface_hub, "snapshot_download", real)
         patch.setattr(constants, "HF_HUB_OFFLINE", False)
         patch.setattr(registry, "PAIRS", dict(registry.PAIRS))

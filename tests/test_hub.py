@@ -3,9 +3,11 @@
 import errno
 import shutil
 from functools import partial
+from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
+import safetensors.torch
 import tiny_folders
 import torch
 from huggingface_hub import constants
@@ -42,6 +44,8 @@ def tiny(folders, tmp_path, monkeypatch):
     with TinyHub(repositories) as tiny:
         here = {"endpoint": tiny.url, "cache_dir": tmp_path / "cache"}
         real = partial(huggingface_hub.snapshot_download, **here)
+        asked = partial(huggingface_hub.HfApi, endpoint=tiny.url)
+        monkeypatch.setattr(huggingface_hub, "HfApi", asked)
         monkeypatch.setattr(huggingface_hub, "snapshot_download", real)
         _offline(monkeypatch, False)
         yield tiny
@@ -169,7 +173,7 @@ def test_too_little_memory_is_not_the_files_fault(name, error, tiny, tmp_path, m
         raise error
 
     if name == UNET:
-        monkeypatch.setattr(hub, "load_file", small)
+        monkeypatch.setattr(safetensors.torch, "load_file", small)
     elif "vocoder" in name:
         monkeypatch.setattr(torch, "load", small)
     else:
@@ -196,7 +200,7 @@ def test_a_repository_that_is_gone_says_so(tiny):
 def test_a_repository_of_another_layout_is_named(tiny):
     shutil.rmtree(tiny.repositories["some/sd"] / "vae")
     with pytest.raises(
-        FileNotFoundError, match=r"some/sd lacks vae/config\.json, vae/diff.*expected Stable"
+        FileNotFoundError, match=r"some/sd lacks vae/config\.json, vae/\*\.safe.*expected Stable"
     ):
         hub.find("some/sd")
 
@@ -216,6 +220,8 @@ def test_a_full_disk_is_told_apart(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", full)
+    there = SimpleNamespace(siblings=[])
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda api, repository: there)
     with pytest.raises(OSError, match=r"disk is full.*set HF_HOME") as caught:
         hub.find("some/sd")
     assert caught.value.errno == errno.ENOSPC

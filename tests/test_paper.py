@@ -18,7 +18,8 @@ from itskit.compose import compose
 from itskit.guidance import encode_prompt
 from itskit.modality import Sound
 from itskit.models import paper, sd
-from itskit.models.stage import Stage, choose_turns
+from itskit.models.devices import Placement, choose_turns
+from itskit.models.hub import load_network
 
 IMAGE, SOUND = "a castle, grayscale", "bell ringing"
 WIDTH = 128  # pixels; the real canvas is four times as wide as it is high, and so is this one
@@ -307,8 +308,8 @@ def test_half_precision_files_are_preferred_in_half_precision(folders, tmp_path)
     marked = {name: (value * 0).half() for name, value in full.items()}
     save_file(marked, folder / "unet/diffusion_pytorch_model.fp16.safetensors")
     kind = UNet2DConditionModel
-    assert sd.load_network(kind, folder, "unet", torch.float32).conv_in.weight.abs().sum() > 0
-    assert sd.load_network(kind, folder, "unet", torch.float16).conv_in.weight.abs().sum() == 0
+    assert load_network(kind, folder, "unet", torch.float32).conv_in.weight.abs().sum() > 0
+    assert load_network(kind, folder, "unet", torch.float16).conv_in.weight.abs().sum() == 0
 
 
 @pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
@@ -345,12 +346,25 @@ def test_files_of_two_networks_are_refused(folders, tmp_path):
     (folder / "unet/config.json").write_text(
         json.dumps({**config, "layers_per_block": 2}), encoding="utf-8"
     )
-    with pytest.raises(ValueError, match=r"does not fit.*size mismatch.*, and 3 more"):
+    with pytest.raises(ValueError, match=r"of another network than its config.*size mismatch"):
         itskit.load_pair("paper", image=folder, sound=folders[1])
-    (folder / "unet/config.json").write_text(
-        json.dumps({**config, "_class_name": "UNet1DModel"}), encoding="utf-8"
-    )
-    with pytest.raises(ValueError, match="holds a UNet1DModel: expected a UNet2DConditionModel"):
+
+
+@pytest.mark.parametrize(
+    ("part", "file", "name"),
+    [
+        ("unet", "diffusion_pytorch_model", "conv_in.bias"),
+        ("text_encoder", "model", "final_layer_norm.bias"),
+    ],
+)
+def test_weights_that_a_file_lacks_are_not_left_to_chance(part, file, name, folders, tmp_path):
+    folder = tiny_folders.copy(folders[0], tmp_path / "less")
+    path = folder / part / f"{file}.safetensors"
+    weights = load_file(path)
+    (full,) = (key for key in weights if key.endswith(name))
+    del weights[full]
+    save_file(weights, path, {"format": "pt"})
+    with pytest.raises(ValueError, match=rf"it lacks [\w.]*{name} and 0 more"):
         itskit.load_pair("paper", image=folder, sound=folders[1])
 
 
@@ -391,17 +405,17 @@ def test_networks_that_take_turns_are_copied_in_one_direction(folders):
     unets = [sd.load_parts(folder, torch.float32).unet for folder in folders]
     homes = [unet.conv_in.weight.data for unet in unets]
     before = homes[0].clone()
-    stage = Stage("cpu", turns=True)
-    assert stage.turn(unets[0]).conv_in.weight.data_ptr() != homes[0].data_ptr()
+    placement = Placement("cpu", turns=True)
+    assert placement.turn(unets[0]).conv_in.weight.data_ptr() != homes[0].data_ptr()
     assert unets[1].conv_in.weight.data_ptr() == homes[1].data_ptr()
-    unets[0].conv_in.weight.data.zero_()  # what is on stage is a copy
-    stage.turn(unets[1])
+    unets[0].conv_in.weight.data.zero_()  # what is on the device is a copy
+    placement.turn(unets[1])
     assert [
         unet.conv_in.weight.data_ptr() == home.data_ptr()
         for unet, home in zip(unets, homes, strict=True)
     ] == [True, False]
     assert torch.equal(unets[0].conv_in.weight, before)
-    assert torch.equal(stage.turn(unets[0]).conv_in.weight, before)
+    assert torch.equal(placement.turn(unets[0]).conv_in.weight, before)
 
 
 def test_compiling_is_asked_for_and_excludes_turns(folders, monkeypatch):
@@ -415,13 +429,13 @@ def test_compiling_is_asked_for_and_excludes_turns(folders, monkeypatch):
     parts = [sd.load_parts(folder, torch.float32) for folder in folders]
     voice = paper.auffusion_voice(folders[1])
     with pytest.raises(ValueError, match="do not go together"):
-        paper.build("x", *parts, Stage(turns=True), voice, compile=True)
+        paper.build("x", *parts, Placement(turns=True), voice, compile=True)
 
 
 def test_turns_change_nothing(folders, pair):
     parts = [sd.load_parts(folder, torch.float32) for folder in folders]
     voice = paper.auffusion_voice(folders[1])
-    turning = paper.build("turning", *parts, Stage(turns=True), voice)
+    turning = paper.build("turning", *parts, Placement(turns=True), voice)
     options = {"num_inference_steps": 3, "image_start": 0.0, "width": 64, "progress": False}
     ours, theirs = (compose(p, IMAGE, SOUND, **options).latent for p in (turning, pair))
     assert torch.equal(ours, theirs)

@@ -110,8 +110,8 @@ def test_a_sound_survives_being_painted():
     partials = [(220, 1), (930, 3), (2500, 5)]  # Hz, and how fast it fades
     y = sum(np.sin(2 * np.pi * hz * t) * np.exp(-fade * t) for hz, fade in partials) / 4
     picture = riffusion.analyse(Sound(y.astype(np.float32), 44100))[0]  # (1, 512, 64)
-    sound = riffusion.render(picture, rounds=8)
+    sound = riffusion.render(picture, n_iter=8)
     assert abs(sound.samples).max() == pytest.approx(0.95)
     again = riffusion.analyse(sound)[0]
     assert (again - picture).abs().mean() < 0.01 < picture.std()
-    assert np.array_equal(sound.samples, riffusion.render(picture, rounds=8).samples)
+    assert np.array_equal(sound.samples, riffusion.render(picture, n_iter=8).samples)

@@ -65,9 +65,9 @@ class _Handler(BaseHTTPRequestHandler):
                 403 if code == "GatedRepo" else 404, b"", body, {"X-Error-Code": code}
             )
         folder = self.hub.repositories[repository]
-        if asked[2] == "resolve":
+        if asked[2:3] == ["resolve"]:
             return self._file(folder, "/".join(asked[4:]), body)
-        listing = self._tree(folder) if asked[2] == "tree" else self._info(folder, repository)
+        listing = self._tree(folder) if asked[2:3] == ["tree"] else self._info(folder, repository)
         self._send(200, json.dumps(listing).encode(), body, {"Content-Type": "application/json"})
 
     def _info(self, folder, repository):

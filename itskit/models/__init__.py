@@ -10,15 +10,33 @@ from ..modality import Pair
 def load_pair(name: str | Path = "pocket", **options) -> Pair:
     """A pair of diffusion models over one latent.
 
-    "pocket" is the small pair that ships with itskit; a folder with a `weights.json` is one that
-    `python -m itskit.training` made. "paper" is Stable Diffusion 1.5 with Auffusion, downloaded
-    when first used (some gigabytes); `image` and `sound` name other repositories or folders, the
-    other options are those of `models.paper.load`: device, dtype, memory, compile.
-    `models.registry` lists what else has a name.
+    Parameters
+    ----------
+    name : str or path
+        "pocket" is the small pair that ships with itskit; a folder with a `weights.json` is one
+        that `python -m itskit.training` made. "paper" is Stable Diffusion 1.5 with Auffusion,
+        downloaded when first used (some gigabytes). `models.registry` lists what else has a name.
+    **options
+        Of a downloaded pair: `image` and `sound` name other repositories or folders, the others
+        (`device`, `dtype`, `memory`, `compile`) are those of `models.paper.load`.
 
-    Raises ValueError for a name that is none of these; FileNotFoundError, ValueError,
-    PermissionError, ConnectionError or MemoryError if weights are missing, damaged, gated, out of
-    reach or too large.
+    Returns
+    -------
+    Pair
+
+    Raises
+    ------
+    FileNotFoundError, PermissionError, ConnectionError
+        If weights are missing, gated or out of reach.
+    ValueError
+        If the name is unknown or a file is damaged.
+    MemoryError
+        If there is not enough memory.
+
+    Examples
+    --------
+    >>> pair = itskit.load_pair("pocket")
+    >>> paper = itskit.load_pair("paper", memory="turns")
     """
     if name == "pocket" or (Path(name) / "weights.json").exists():
         from . import pocket

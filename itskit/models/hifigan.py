@@ -7,6 +7,8 @@
 
 Checkpoints are pickles of {"generator": weights} with weight norm (Salimans & Kingma 2016, arXiv
 1602.07868), w = g * v / |v|. They are read without unpickling objects, and the norm is folded away.
+transformers' SpeechT5HifiGan will not do: it knows no output padding, which Auffusion's transposed
+convolutions (a kernel of 16 at a rate of 5) need.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ import json
 from math import prod
 from pathlib import Path
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .hub import read_weights
+from .hub import reading
 
 SLOPE = 0.1  # of the leaky ReLUs, except the last, which has PyTorch's 0.01
 
@@ -107,7 +110,12 @@ def fold_weight_norm(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 def load_vocoder(folder) -> Generator:
     """The vocoder in `folder`, which holds config.json and vocoder.pt; float32, on the CPU.
 
-    Raises FileNotFoundError if a file is missing, ValueError if one is damaged or does not fit.
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing.
+    ValueError
+        If one is damaged or does not fit.
     """
     folder = Path(folder)
     for name in ("config.json", "vocoder.pt"):
@@ -116,7 +124,8 @@ def load_vocoder(folder) -> Generator:
                 f"{folder / name} is missing: expected a vocoder as Auffusion has it, "
                 "vocoder/config.json and vocoder/vocoder.pt"
             )
-    saved = read_weights(folder / "vocoder.pt")
+    with reading(folder / "vocoder.pt"):
+        saved = torch.load(folder / "vocoder.pt", map_location="cpu", weights_only=True)
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         vocoder = Generator(config)

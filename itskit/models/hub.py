@@ -1,67 +1,49 @@
 """Folders of weights: a local one, or a repository of the Hugging Face hub, downloaded once.
 
 A folder has Stable Diffusion's layout, one subfolder for each part; "vocoder" is Auffusion's own.
-Of the files of weights, the first that is there counts: safetensors before pickles (read without
-unpickling objects), half precision first where half precision will be computed in.
+Of several files of weights one counts: safetensors before pickles (of which tensors alone are
+read), then the precision that will be computed in.
 """
 
 from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
-from torch import Tensor
+from torch import nn
 
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
-
-# Without these a part cannot be built; a tokenizer comes as one file or as two.
-CONFIGS = {
-    "unet": [["config.json"]],
-    "vae": [["config.json"]],
-    "text_encoder": [["config.json"]],
-    "tokenizer": [["vocab.json", "merges.txt"], ["tokenizer.json"]],
-    "scheduler": [["scheduler_config.json"]],
-    "vocoder": [["config.json"]],
-}
-STEMS = {  # of safetensors and of pickles
-    "unet": ("diffusion_pytorch_model", "diffusion_pytorch_model"),
-    "vae": ("diffusion_pytorch_model", "diffusion_pytorch_model"),
-    "text_encoder": ("model", "pytorch_model"),
-}
+WEIGHTS = re.compile(r"(diffusion_pytorch_|pytorch_)?model(\.fp16)?\.(safetensors|bin)|vocoder\.pt")
+# Without one of these a part cannot be built; all others have a config.json.
+CONFIGS = {"tokenizer": ("merges.txt", "tokenizer.json"), "scheduler": ("scheduler_config.json",)}
 
 
-def candidates(part: str, half: bool) -> list[str]:
-    """Names of files that may hold the weights of `part`, the preferred one first."""
-    if part == "vocoder":
-        return ["vocoder.pt"]
-    if part not in STEMS:
-        return []
-    safe, pickled = STEMS[part]
-    full = [f"{safe}.safetensors", f"{pickled}.bin"]
-    small = [f"{safe}.fp16.safetensors", f"{pickled}.fp16.bin"]
-    return [small[0], full[0], small[1], full[1]] if half else [*full, *small]
+def _preferred(names: list[str], half: bool) -> str | None:
+    """The one of a subfolder's files to take the weights from."""
+    found = [name for name in names if WEIGHTS.fullmatch(name)]
+    found.sort(key=lambda name: (not name.endswith(".safetensors"), (".fp16." in name) != half))
+    return found[0] if found else None
 
 
 def weights_file(folder: Path, part: str, half: bool) -> Path | None:
     """The file with the weights of `part`, None if there is none."""
-    paths = (folder / part / name for name in candidates(part, half))
-    return next((path for path in paths if path.is_file()), None)
+    name = _preferred([p.name for p in (folder / part).glob("*") if p.is_file()], half)
+    return folder / part / name if name else None
 
 
 def lacking(folder: Path, parts, half: bool) -> list[str]:
     """What `folder` lacks of the layout, in words; empty if it is complete."""
     lacks = []
     for part in parts:
-        wanted = CONFIGS[part]
-        if not any(all((folder / part / n).is_file() for n in names) for names in wanted):
-            lacks.append(f"{part}/" + " or ".join("+".join(names) for names in wanted))
-        if candidates(part, half) and weights_file(folder, part, half) is None:
-            lacks.append(f"{part}/{candidates(part, half=False)[0]}")
+        configs = CONFIGS.get(part, ("config.json",))
+        if not any((folder / part / name).is_file() for name in configs):
+            lacks.append(f"{part}/{' or '.join(configs)}")
+        if part not in CONFIGS and not weights_file(folder, part, half):
+            lacks.append(f"{part}/" + ("vocoder.pt" if part == "vocoder" else "*.safetensors"))
     return lacks
 
 
@@ -70,79 +52,80 @@ def find(source: str | Path, parts=PARTS, half: bool = False) -> Path:
 
     A repository is downloaded (with progress, resumable) unless the cache has it complete already,
     in whatever precision.
-    Raises FileNotFoundError for a folder or repository that is not there or has another layout,
-    PermissionError for a gated one, ConnectionError if it cannot be reached, ValueError if what
-    arrived is damaged; OSError if the disk is full.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder or repository is not there or has another layout.
+    PermissionError
+        If the repository is gated.
+    ConnectionError
+        If the hub cannot be reached.
+    ValueError
+        If what arrived is damaged.
+    OSError
+        If the disk is full.
     """
-    folder = Path(source).expanduser()
-    if folder.is_dir():
-        if lacks := lacking(folder, parts, half):
-            raise FileNotFoundError(f"{folder} lacks {', '.join(lacks)}: {_layout(parts)}")
-        return folder
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)) or str(source)[0] in "./~":
+    folder, source = Path(source).expanduser(), str(source)
+    if not folder.is_dir():
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", source) or source[0] in "./~":
+            raise FileNotFoundError(
+                f"{source!r} is no folder here, nor a repository's id: expected a path to a "
+                'folder, or "owner/name"'
+            )
+        folder = _cached(source, parts, half) or _download(source, parts, half)
+    if lacks := lacking(folder, parts, half):
         raise FileNotFoundError(
-            f"{str(source)!r} is no folder here, nor a repository's id: expected a path to a "
-            'folder, or "owner/name"'
+            f"{source} lacks {', '.join(lacks)}: expected Stable Diffusion's layout with the "
+            f"subfolders {', '.join(parts)}; a single .ckpt or .safetensors file has to be "
+            "converted first"
         )
-    return _cached(str(source), parts, half) or _download(str(source), parts, half)
-
-
-def _layout(parts) -> str:
-    return (
-        f"expected Stable Diffusion's layout with the subfolders {', '.join(parts)}"
-        + (" (Auffusion's vocoder/config.json and vocoder/vocoder.pt)" * ("vocoder" in parts))
-        + "; a single .ckpt or .safetensors file has to be converted first"
-    )
+    return folder
 
 
 def _cached(repository: str, parts, half: bool) -> Path | None:
     """The folder in the hub's cache, if it is complete; asks no network."""
     try:
-        folder = _snapshot(repository, local_files_only=True, allow_patterns=_small_files(parts))
+        folder = _snapshot(repository, parts, local_files_only=True)
     except FileNotFoundError:
         return None
     return None if lacking(folder, parts, half) else folder
 
 
-def _snapshot(repository: str, **options) -> Path:
+def _snapshot(repository: str, parts, weights=(), **options) -> Path:
     from huggingface_hub import snapshot_download
 
-    return Path(snapshot_download(repository, **options))
-
-
-def _small_files(parts) -> list[str]:
-    return [f"{part}/{kind}" for part in parts for kind in ("*.json", "merges.txt")]
+    small = [f"{part}/{kind}" for part in parts for kind in ("*.json", "merges.txt")]
+    return Path(snapshot_download(repository, allow_patterns=[*small, *weights], **options))
 
 
 def _download(repository: str, parts, half: bool) -> Path:
-    """Fetch small files and the preferred weights; then, for parts that have none, the next."""
-    folder = Path("nothing yet")
-    for choice in range(4):
-        names = [
-            f"{part}/{candidates(part, half)[choice]}"
-            for part in parts
-            if choice < len(candidates(part, half)) and not weights_file(folder, part, half)
-        ]
-        if names:
-            folder = _fetch(repository, _small_files(parts) + names)
-    if lacks := lacking(folder, parts, half):
-        raise FileNotFoundError(f"{repository} lacks {', '.join(lacks)}: {_layout(parts)}")
-    for part in parts:
-        if path := weights_file(folder, part, half):
-            _verify(path)
+    """Fetch the small files and the weights of each part."""
+    from huggingface_hub import HfApi
+
+    with _explained(repository):
+        info = HfApi().model_info(repository)  # asked once; `list_repo_files` insists
+        there = [file.rfilename.partition("/") for file in info.siblings]
+        names = {part: [name for top, _, name in there if top == part] for part in parts}
+        best = {part: _preferred(names[part], half) for part in parts}
+        weights = [f"{part}/{name}" for part, name in best.items() if name]
+        folder = _snapshot(repository, parts, weights)
+    for name in weights:
+        _verify(folder / name)
     return folder
 
 
-def _fetch(repository: str, patterns: list[str]) -> Path:
-    """`snapshot_download`, with errors that say what to do."""
+@contextmanager
+def _explained(repository: str) -> Iterator[None]:
+    """The hub's errors, with what to do about them."""
     from huggingface_hub.utils import GatedRepoError, RepositoryNotFoundError
 
     try:
-        return _snapshot(repository, allow_patterns=patterns)
+        yield
     except GatedRepoError as error:
         raise PermissionError(
             f"{repository} is gated: accept its licence at https://huggingface.co/{repository} and "
-            "log in (`huggingface-cli login`), or name an ungated copy"
+            "log in (`hf auth login`), or name an ungated copy"
         ) from error
     except RepositoryNotFoundError as error:
         raise FileNotFoundError(
@@ -151,11 +134,9 @@ def _fetch(repository: str, patterns: list[str]) -> Path:
         ) from error
     except Exception as error:
         if getattr(error, "errno", None) == errno.ENOSPC:
-            raise OSError(
-                errno.ENOSPC,
-                f"the disk is full while downloading {repository}: a model takes 2 to 5 GB; set "
-                "HF_HOME to a larger disk",
-            ) from error
+            advice = "a model takes 2 to 5 GB; set HF_HOME to a larger disk"
+            text = f"the disk is full while downloading {repository}: {advice}"
+            raise OSError(errno.ENOSPC, text) from error
         raise ConnectionError(
             f"{repository} could not be downloaded ({type(error).__name__}: {error}). Complete "
             "files are kept, so call again when there is a network (and HF_HUB_OFFLINE is not "
@@ -164,27 +145,47 @@ def _fetch(repository: str, patterns: list[str]) -> Path:
 
 
 def _verify(path: Path) -> None:
-    """Compare a downloaded file with the hash that the hub's cache has named it by."""
+    """Compare a downloaded file with the SHA-256 that the cache has named it by: the hub's library
+    compares sizes alone."""
+    from huggingface_hub.utils.sha import sha_fileobj
+
     stored = path.resolve()
-    if stored == path.absolute() or not re.fullmatch(r"[0-9a-f]{64}", stored.name):
-        return  # a copy without symbolic links, or a small file that is not named by its SHA-256
-    digest = sha256()
+    if not re.fullmatch(r"[0-9a-f]{64}", stored.name):
+        return  # a copy without symbolic links
     with stored.open("rb") as file:
-        while block := file.read(2**22):
-            digest.update(block)
-    if digest.hexdigest() != stored.name:
-        # Set aside, not deleted: the hub's library would take it for whole next time.
-        aside = stored.with_name(f"{stored.name}.damaged")
-        stored.replace(aside)
+        found = sha_fileobj(file).hex()
+    if found != stored.name:
+        # Set aside, not deleted; left there, it would be taken for whole next time.
+        aside = stored.replace(stored.with_name(f"{stored.name}.damaged"))
         path.unlink()  # a link to nothing
         raise ValueError(
-            f"{path} arrived damaged (its SHA-256 is {digest.hexdigest()[:12]}…) and was set aside "
-            f"as {aside}: call again to download it, and delete that file"
+            f"{path} arrived damaged (its SHA-256 is {found[:12]}…) and was set aside as {aside}: "
+            "call again to download it, and delete that file"
         )
 
 
+def load_network(kind, folder: Path, part: str, dtype: torch.dtype) -> nn.Module:
+    """A network of diffusers' or transformers' class `kind` from `folder / part`, in `dtype`.
+
+    Raises ValueError if the file is damaged or holds another network.
+    """
+    path = weights_file(folder, part, dtype != torch.float32)
+    options = {
+        "torch_dtype": dtype,
+        "use_safetensors": path.suffix == ".safetensors",  # of pickles both read tensors alone
+        "variant": "fp16" if ".fp16." in path.name else None,
+        "low_cpu_mem_usage": False,  # would ask for accelerate, and save neither time nor memory
+        "output_loading_info": True,
+    }
+    with reading(path):
+        network, told = kind.from_pretrained(folder / part, **options)
+        if lacks := sorted(told["missing_keys"]):  # they would be random
+            raise ValueError(f"it lacks {lacks[0]} and {len(lacks) - 1} more")
+    return network.eval().requires_grad_(False)
+
+
 @contextmanager
-def reading(path: Path):
+def reading(path: Path) -> Iterator[None]:
     """What goes wrong within is an error of the file `path`, unless memory, disk or rights were to
     blame. Nothing is deleted: who knows whether the file is damaged.
 
@@ -192,46 +193,25 @@ def reading(path: Path):
     """
     try:
         yield
-    except MemoryError:
-        raise
     except Exception as error:  # each format has errors of its own
-        # PyTorch seeks before the beginning of a cut-off file: EINVAL.
-        of_system = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
-        if of_system or _is_memory(error):
-            raise
+        cause = error
+        while cause:  # libraries wrap the error that counts
+            if _is_of_system(cause):
+                raise cause from None
+            cause = cause.__cause__ or cause.__context__
+        what = "copy or download it again"
         if path.is_symlink() and "snapshots" in path.parts:
-            what = (
-                f"if it is, delete {path.resolve()} and call again: that file alone is downloaded"
-            )
-        else:
-            what = "if it is, copy or download it again"
-        raise ValueError(f"{path} cannot be read and may be damaged ({error}): {what}") from error
+            what = f"delete {path.resolve()} and call again: that file alone is downloaded"
+        words = " ".join(str(error).split())[:300]
+        raise ValueError(
+            f"{path} cannot be read and may be damaged, or of another network than its config.json "
+            f"({words}): if it is, {what}"
+        ) from error
 
 
-def _is_memory(error: Exception) -> bool:
-    """Whether PyTorch means that there was too little memory, which it has no one class for."""
-    return any(words in str(error) for words in ("allocate memory", "out of memory"))
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, or of a pickle, of which nothing else is read.
-
-    Raises ValueError if the file is damaged.
-    """
-    with reading(path):
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def fingerprint(paths) -> str:
-    """A short hash of files of weights: of their sizes and of a megabyte at either end."""
-    digest = sha256()
-    for path in paths:
-        size = path.stat().st_size
-        digest.update(str(size).encode())
-        with path.open("rb") as file:
-            digest.update(file.read(2**20))
-            file.seek(max(0, size - 2**20))
-            digest.update(file.read())
-    return digest.hexdigest()[:16]
+def _is_of_system(error: BaseException) -> bool:
+    """Whether memory was short, for which PyTorch has no one class, or the system refused."""
+    if isinstance(error, OSError):  # PyTorch seeks before the beginning of a cut-off file: EINVAL
+        return error.errno not in (None, errno.EINVAL)
+    words = ("allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or any(part in str(error) for part in words)

@@ -20,9 +20,9 @@ from .. import media
 from ..modality import Axis, Modality, Pair, Sound
 from ..spectrogram import PAPER_MEL, MelSettings, mel_picture
 from . import hub, sd
+from .devices import Placement, choose_device, choose_turns, free_memory
 from .hifigan import Generator, load_vocoder
 from .presets import PAPER
-from .stage import Stage, choose_device, choose_turns, free_memory
 
 # `benchmarks/full_size.py --fast` measures, with the real weights, how few steps stay as close to
 # the paper's as half precision does. Until somebody has run it, 30 is a guess.
@@ -66,16 +66,35 @@ def load(
 ) -> Pair:
     """The pair of two Stable Diffusion folders or repositories, `image` and `sound`.
 
-    voice    (folder of the sound model, device) -> Voice; by default Auffusion's vocoder
-    parts    subfolders that the sound model must have
-    device   where the networks run; by default a GPU if there is one
-    dtype    what they compute in; by default float16 on a GPU, float32 elsewhere
-    memory   "all" keeps everything on the device, "turns" one U-Net at a time (for a GPU); by
-             default the first that fits
-    compile  compile the U-Nets: the first step takes minutes, the others are faster
+    Weights that both have are loaded once.
 
-    Weights that both have are loaded once. Raises what `hub.find` raises; ValueError for damaged
-    files and for models of different latent spaces; MemoryError if there is not enough.
+    Parameters
+    ----------
+    image, sound : str or path
+    name : str
+        Of the pair.
+    voice : callable, optional
+        (folder of the sound model, device) -> Voice; by default Auffusion's vocoder.
+    parts : tuple of str
+        Subfolders that the sound model must have.
+    device : torch.device or str, optional
+        Where the networks run; by default a GPU if there is one.
+    dtype : torch.dtype, optional
+        What they compute in; by default float16 on a GPU, float32 elsewhere.
+    memory : {"all", "turns"}, optional
+        "all" keeps everything on the device, "turns" one U-Net at a time (for a GPU); by default
+        the first that fits.
+    compile : bool
+        Compile the U-Nets: the first step takes minutes, the others are faster.
+
+    Raises
+    ------
+    FileNotFoundError, PermissionError, ConnectionError, OSError
+        As `hub.find`.
+    ValueError
+        If a file is damaged, or the models have different latent spaces.
+    MemoryError
+        If there is not enough memory.
     """
     device, dtype = choose_device(device, dtype)
     half = dtype != torch.float32
@@ -87,7 +106,7 @@ def load(
         name,
         seeing,
         sd.share(hearing, seeing),
-        Stage(device, dtype, turns),
+        Placement(device, dtype, turns),
         speaking,
         weights_hash=_weights_hash(folders, parts, half),
         compile=compile,
@@ -98,7 +117,7 @@ def build(
     name: str,
     seeing: sd.Parts,
     hearing: sd.Parts,
-    stage: Stage,
+    placement: Placement,
     voice: Voice,
     *,
     weights_hash: str = "",
@@ -106,10 +125,10 @@ def build(
 ) -> Pair:
     """The Pair of parts that are in memory. Raises ValueError if their latent spaces differ,
     or if compiled U-Nets should take turns."""
-    encode_image = sd.text_encoding(seeing.encoder, seeing.tokenizer, stage)
+    encode_image = sd.text_encoding(seeing.encoder, seeing.tokenizer, placement)
     encode_sound = encode_image
     if hearing.encoder is not seeing.encoder:
-        encode_sound = sd.text_encoding(hearing.encoder, hearing.tokenizer, stage)
+        encode_sound = sd.text_encoding(hearing.encoder, hearing.tokenizer, placement)
     canvas = voice.height, voice.width
     unit = sd.pixels_per_cell(seeing.vae) * 8
 
@@ -118,17 +137,17 @@ def build(
 
     look = {"render": sd.render_picture, "analyse": analyse_picture}
     hear = {"render": voice.render, "analyse": voice.analyse, "axis": voice.axis}
-    image = sd.modality("image", seeing, stage, encode_image, *canvas, **look)
-    sound = sd.modality("sound", hearing, stage, encode_sound, *canvas, **hear)
+    image = sd.modality("image", seeing, placement, encode_image, *canvas, **look)
+    sound = sd.modality("sound", hearing, placement, encode_sound, *canvas, **hear)
     if hearing.vae is not seeing.vae:
         check_latent_space(image, sound)
-    if compile and stage.turns:
+    if compile and placement.turns:
         raise ValueError(
             "compile=True and U-Nets that take turns do not go together, since compiled code holds "
             "on to the weights: expected memory='all', or compile=False"
         )
-    for unet in (seeing.unet, hearing.unet) if not stage.turns else ():
-        stage(unet)
+    for unet in (seeing.unet, hearing.unet) if not placement.turns else ():
+        placement.place(unet)
         if compile:
             unet.compile(mode="reduce-overhead")
     return Pair(name, image, sound, PAPER, PRESETS, weights_hash, voice.crop_pixels)
@@ -225,10 +244,14 @@ def _sizes(folders, dtype: torch.dtype) -> dict[str, float]:
 
 
 def _weights_hash(folders, parts, half: bool) -> str:
-    files = [
-        path
-        for folder, wanted in zip(folders, (hub.PARTS, parts), strict=True)
-        for part in wanted
-        if (path := hub.weights_file(folder, part, half))
-    ]
-    return sha256(hub.fingerprint(files).encode()).hexdigest()[:16]
+    """A short hash of the files of weights: of their sizes and of a megabyte at either end."""
+    digest = sha256()
+    for folder, wanted in zip(folders, (hub.PARTS, parts), strict=True):
+        for path in filter(None, (hub.weights_file(folder, part, half) for part in wanted)):
+            size = path.stat().st_size
+            digest.update(str(size).encode())
+            with path.open("rb") as file:
+                digest.update(file.read(2**20))
+                file.seek(max(0, size - 2**20))
+                digest.update(file.read())
+    return sha256(digest.hexdigest()[:16].encode()).hexdigest()[:16]  # as recipes have it

@@ -14,8 +14,13 @@ from .hub import PARTS
 class Entry:
     """Two Stable Diffusion repositories or folders of one latent space, and how the second sounds.
 
-    voice  (folder of the sound model, device) -> Voice (`paper.py`); None is Auffusion's vocoder
-    parts  subfolders that the sound model has to have
+    Attributes
+    ----------
+    image, sound : str or path
+    voice : callable, optional
+        (folder of the sound model, device) -> Voice (`paper.py`); None is Auffusion's vocoder.
+    parts : tuple of str
+        Subfolders that the sound model has to have.
     """
 
     image: str | Path
@@ -39,8 +44,17 @@ PAIRS = {
 
 
 def load(name: str, *, image=None, sound=None, **options) -> Pair:
-    """The pair of that name, with another `image` or `sound` model if given (an id or a folder);
-    the options are those of `paper.load`."""
+    """The pair of that name.
+
+    Parameters
+    ----------
+    name : str
+        A key of `PAIRS`.
+    image, sound : str or path, optional
+        Another model, as a repository's id or a folder.
+    **options
+        Those of `paper.load`.
+    """
     from . import paper
 
     entry = PAIRS[name]

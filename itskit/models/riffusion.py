@@ -44,7 +44,7 @@ def _filters() -> np.ndarray:
     )
 
 
-def render(picture: Tensor, rounds: int = 32, seed: int = 0) -> Sound:
+def render(picture: Tensor, n_iter: int = 32, random_state: int = 0) -> Sound:
     """A picture (1 or 3, 512, W) -> W / 100 s of sound at 44.1 kHz, its peak at 0.95."""
     import librosa
 
@@ -55,8 +55,13 @@ def render(picture: Tensor, rounds: int = 32, seed: int = 0) -> Sound:
     covered = filters.sum(0)[:, None] + 1e-8
     for _ in range(8):  # multiplicative updates (Lee & Seung 2001), as in `spectrogram.reconstruct`
         S *= filters.T @ (wanted / (filters @ S + 1e-8)) / covered
-    options = {"n_fft": N_FFT, "hop_length": HOP, "win_length": WINDOW, "random_state": seed}
-    y = librosa.griffinlim(S, n_iter=rounds, length=HOP * dark.shape[1], **options)
+    options = {
+        "n_fft": N_FFT,
+        "hop_length": HOP,
+        "win_length": WINDOW,
+        "random_state": random_state,
+    }
+    y = librosa.griffinlim(S, n_iter=n_iter, length=HOP * dark.shape[1], **options)
     return Sound(y * (LOUD / max(1e-6, np.abs(y).max())), SR)
 
 

@@ -17,64 +17,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..modality import Modality, Picture
-from .hub import read_weights, reading, weights_file
-from .stage import Stage
-
-# What diffusers called the projections of attention in a VAE before 2023; Stable Diffusion's own
-# files are of that time.
-OLD_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
-
+from .devices import Placement
+from .hub import load_network
 
 # --- reading a folder ---------------------------------------------------------------------------
-
-
-def load_network(kind, folder: Path, part: str, dtype: torch.dtype) -> nn.Module:
-    """A diffusers network of class `kind` from `folder / part`, in `dtype`.
-
-    It is made without memory and given the file's tensors, so that nothing lies in memory twice.
-    Raises ValueError if the file is damaged or holds another network.
-    """
-    config = kind.load_config(folder / part)
-    path = weights_file(folder, part, dtype != torch.float32)
-    if config.get("_class_name", kind.__name__) != kind.__name__:
-        raise ValueError(
-            f"{folder / part} holds a {config['_class_name']}: expected a {kind.__name__}"
-        )
-    weights = {_new_name(name): value.to(dtype) for name, value in read_weights(path).items()}
-    with torch.device("meta"):
-        network = kind.from_config(config)
-    try:
-        lacks = network.load_state_dict(weights, strict=False, assign=True).missing_keys
-    except RuntimeError as error:  # it has a line for each size that differs
-        lacks = [line.strip() for line in str(error).splitlines()[1:]]
-    if lacks:
-        raise ValueError(
-            f"{path} does not fit {folder / part / 'config.json'}: {lacks[0]}, and "
-            f"{len(lacks) - 1} more; expected both files of one repository"
-        )
-    return network.eval().requires_grad_(False)
-
-
-def _new_name(name: str) -> str:
-    head, _, last = name.rpartition(".")
-    where, _, layer = head.rpartition(".")
-    if ".attentions." in name and layer in OLD_NAMES:
-        return f"{where}.{OLD_NAMES[layer]}.{last}"
-    return name
-
-
-def load_text(folder: Path, dtype: torch.dtype) -> tuple[nn.Module, object]:
-    """CLIP's text encoder and its tokenizer."""
-    from transformers import CLIPTextModel, CLIPTokenizer
-
-    path = weights_file(folder, "text_encoder", dtype != torch.float32)
-    options = {"use_safetensors": path.suffix == ".safetensors"}
-    if ".fp16." in path.name:
-        options["variant"] = "fp16"
-    with reading(path):
-        encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", **options)
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-    return encoder.to(dtype).eval().requires_grad_(False), tokenizer
 
 
 @dataclass(eq=False)
@@ -95,6 +41,7 @@ def load_parts(folder: Path, dtype: torch.dtype) -> Parts:
     Raises ValueError for what is damaged or does not fit.
     """
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
 
     scheduler = DDIMScheduler.from_pretrained(folder / "scheduler")
     predicts = scheduler.config.prediction_type
@@ -103,7 +50,8 @@ def load_parts(folder: Path, dtype: torch.dtype) -> Parts:
     return Parts(
         load_network(UNet2DConditionModel, folder, "unet", dtype),
         load_network(AutoencoderKL, folder, "vae", dtype),
-        *load_text(folder, dtype),
+        load_network(CLIPTextModel, folder, "text_encoder", dtype),
+        CLIPTokenizer.from_pretrained(folder / "tokenizer"),
         scheduler.alphas_cumprod.float(),
         predicts,
     )
@@ -134,7 +82,7 @@ def _scale(vae) -> float:
 # --- the callables ------------------------------------------------------------------------------
 
 
-def text_encoding(encoder, tokenizer, stage: Stage):
+def text_encoding(encoder, tokenizer, placement: Placement):
     """prompt -> (1, L, D); each prompt is encoded once."""
     known: dict[str, Tensor] = {}
 
@@ -144,7 +92,7 @@ def text_encoding(encoder, tokenizer, stage: Stage):
             length = tokenizer.model_max_length
             fit = {"padding": "max_length", "max_length": length, "truncation": True}
             ids = tokenizer(text, return_tensors="pt", **fit).input_ids  # (1, L)
-            states = stage(encoder)(ids.to(stage.device))[0]  # (1, L, D)
+            states = placement.place(encoder)(ids.to(placement.device))[0]  # (1, L, D)
             known[text] = states.float().cpu()
         return known[text]
 
@@ -169,16 +117,16 @@ def prompt_checking(tokenizer):
     return check_prompt
 
 
-def noise_prediction(parts: Parts, stage: Stage):
+def noise_prediction(parts: Parts, placement: Placement):
     """(latent (N, C, h, w), t, prompt_embeds (N, L, D)) -> noise (N, C, h, w)."""
     alpha_bar = parts.alpha_bar
-    every_t = torch.arange(len(alpha_bar), device=stage.device)
+    every_t = torch.arange(len(alpha_bar), device=placement.device)
 
     @torch.no_grad()
     def predict_noise(latent: Tensor, t: int, prompt_embeds: Tensor) -> Tensor:
-        unet = stage.turn(parts.unet)
-        embeds = stage.bring(prompt_embeds)
-        answer = unet(stage.bring(latent), every_t[t], encoder_hidden_states=embeds).sample
+        unet = placement.turn(parts.unet)
+        embeds = placement.bring(prompt_embeds)
+        answer = unet(placement.bring(latent), every_t[t], encoder_hidden_states=embeds).sample
         answer = answer.to(latent)
         if parts.predicts == "v_prediction":  # Salimans & Ho 2022, appendix D
             return alpha_bar[t].sqrt() * answer + (1 - alpha_bar[t]).sqrt() * latent
@@ -187,7 +135,7 @@ def noise_prediction(parts: Parts, stage: Stage):
     return predict_noise
 
 
-def encoding(vae, stage: Stage):
+def encoding(vae, placement: Placement):
     """Picture (B, 1 or 3, H, W) in [0, 1] -> latent (B, C, h, w), the mean of the posterior.
 
     Gradients flow back to the picture.
@@ -195,18 +143,18 @@ def encoding(vae, stage: Stage):
 
     def encode(picture: Tensor) -> Tensor:
         colours = picture.expand(-1, 3, -1, -1) * 2 - 1  # (B, 3, H, W)
-        posterior = stage(vae).encode(stage.bring(colours)).latent_dist
+        posterior = placement.place(vae).encode(placement.bring(colours)).latent_dist
         return posterior.mean.to(picture) * _scale(vae)
 
     return encode
 
 
-def decoding(vae, stage: Stage):
+def decoding(vae, placement: Placement):
     """Latent (B, C, h, w) -> picture (B, 3, H, W) in [0, 1], one at a time to save memory."""
 
     def decode(latent: Tensor) -> Tensor:
-        network = stage(vae)
-        decoded = [network.decode(stage.bring(z / _scale(vae))).sample for z in latent.split(1)]
+        network = placement.place(vae)
+        decoded = [network.decode(placement.bring(z / _scale(vae))).sample for z in latent.split(1)]
         return (torch.cat(decoded).to(latent) / 2 + 0.5).clamp(0, 1)
 
     return decode
@@ -216,16 +164,16 @@ def pixels_per_cell(vae) -> int:
     return 2 ** (len(vae.config.block_out_channels) - 1)
 
 
-def modality(name: str, parts: Parts, stage: Stage, encode_prompt, height, width, **voice):
+def modality(name: str, parts: Parts, placement: Placement, encode_prompt, height, width, **voice):
     """The Modality of `parts` over a canvas of height × width pixels; `voice` holds `render`,
     `analyse` and what else a Modality may have."""
     cell, channels = pixels_per_cell(parts.vae), parts.vae.config.latent_channels
     return Modality(
         name=name,
         encode_prompt=encode_prompt,
-        predict_noise=noise_prediction(parts, stage),
-        encode=encoding(parts.vae, stage),
-        decode=decoding(parts.vae, stage),
+        predict_noise=noise_prediction(parts, placement),
+        encode=encoding(parts.vae, placement),
+        decode=decoding(parts.vae, placement),
         alpha_bar=parts.alpha_bar,
         latent_shape=(channels, height // cell, width // cell),
         width_multiple=2 ** (len(parts.unet.config.block_out_channels) - 1),

@@ -16,9 +16,19 @@ from torch import Tensor, nn
 WORKING = 2.5e9  # bytes
 
 
-class Stage:
-    """`stage(network)` is the network, whose weights are in `stage.dtype`, on `stage.device`; with
-    `turns`, `stage.turn(network)` is the only one there of those that are asked for in this way."""
+class Placement:
+    """Where networks lie: on `device`, their weights in `dtype`.
+
+    diffusers' `enable_model_cpu_offload` needs accelerate and a pipeline, and copies weights back.
+
+    Parameters
+    ----------
+    device : torch.device or str
+    dtype : torch.dtype
+        What the weights are in already.
+    turns : bool
+        Whether the networks that `turn` is asked for share the device, one at a time.
+    """
 
     def __init__(self, device="cpu", dtype=torch.float32, turns: bool = False):
         self.device, self.dtype, self.turns = torch.device(device), dtype, turns
@@ -26,14 +36,16 @@ class Stage:
         self._homes: dict[nn.Module, list[Tensor]] = {}
         self.on: nn.Module | None = None  # whose turn it is
 
-    def __call__(self, network: nn.Module) -> nn.Module:
+    def place(self, network: nn.Module) -> nn.Module:
+        """The network, on the device to stay."""
         if network not in self._here:
             self._here.add(network.to(self.device))
         return network
 
     def turn(self, network: nn.Module) -> nn.Module:
+        """The network, on the device until another has its turn."""
         if not self.turns:
-            return self(network)
+            return self.place(network)
         if network is not self.on:
             self._leave()
             self._enter(network)
