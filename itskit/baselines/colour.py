@@ -16,8 +16,20 @@ from ..schedule import as_seed
 def keep_luminance(colour: Tensor, grey: Tensor) -> Tensor:
     """The colours of `colour` (B, 3, H, W) with the mean over channels of `grey` (B, 1, H, W).
 
-    Both in [0, 1]. Where a colour would leave [0, 1], it is made paler rather than cut, so that
-    the mean is kept exactly.
+    Where a colour would leave [0, 1], it is made paler rather than cut, so that the mean is kept
+    exactly.
+
+    Parameters
+    ----------
+    colour : Tensor
+        (B, 3, H, W) in [0, 1].
+    grey : Tensor
+        (B, 1, H, W) in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        (B, 3, H, W) in [0, 1].
     """
     chroma = colour - colour.mean(1, keepdim=True)  # (B, 3, H, W), adds up to 0
     room = torch.where(chroma > 0, 1 - grey, grey)  # how far each channel may go
@@ -43,9 +55,31 @@ def colourise(
     denoised is replaced, in every step, by that of the given picture. There it is that of a pixel
     model's noisy picture; here that of the decoded clean estimate, so that latent models will do.
 
-    `what` is a Picture, PIL image or grey array; `prompt` says what is seen, such as "a colorful
-    photo of a white castle". The run begins at step `start`, from the noised grey picture.
-    Raises ValueError if the model paints in grey, as the pocket pair does.
+    Parameters
+    ----------
+    modality : Modality
+        A model that paints in colour, such as `itskit.load_pair("paper").image`.
+    what : Picture, PIL image or array
+        The grey picture.
+    prompt : str
+        What is seen, such as "a colorful photo of a white castle".
+    scale : float
+        Of guidance.
+    num_inference_steps : int
+    start : int
+        The step to begin with, from the noised grey picture.
+    seed : int
+    progress : bool
+        Whether to show a bar.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    ValueError
+        If the model paints in grey, as the pocket pair does.
     """
     if not 0 <= start < num_inference_steps:
         raise ValueError(f"start={start}: expected a step from 0 to {num_inference_steps - 1}")

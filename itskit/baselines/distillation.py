@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from .. import schedule
 from ..guidance import Guide, encode_prompt, estimate_noise
-from ..modality import Modality, Pair, make_folder
+from ..modality import Pair, make_folder
 from ..sampling import init_latent
 from ..schedule import as_seed
 from ..writing import written
@@ -98,28 +98,56 @@ def sds(
     """Score distillation (Poole et al. 2022, arXiv 2209.14988) with two models at once.
 
     A picture is moved, step by step, to where each model finds less noise to remove than was added.
-    The sound model sees the whole canvas, the image model `crops` squares of it, as it does in the
-    paper, where it is DeepFloyd IF; any will do here, of whatever latent space. The defaults are
-    the paper's; the pocket pair shows something after some hundred steps with learning_rate=5e-3
-    and hidden=64.
+    The sound model sees the whole canvas, the image model squares of it, as it does in the paper,
+    where it is DeepFloyd IF; any will do here, of whatever latent space. The defaults are the
+    paper's; the pocket pair shows something after some hundred steps with learning_rate=5e-3 and
+    hidden=64.
 
-    image_start    fraction of the run at which the image model joins
-    crop_size      pixels to which the squares are resized for the image model, such as 512 for
-                   Stable Diffusion; None leaves them as they are
-    resume         a file of `SDSStep.save`: goes on after that step, as if never stopped
-    device         where the small network of the picture is computed
+    Parameters
+    ----------
+    pair : Pair
+    image_prompt, sound_prompt : str
+    seed : int
+    num_steps : int
+    image_scale, sound_scale : float
+        Guidance scales.
+    image_weight, sound_weight : float
+        What each model's loss is multiplied by.
+    image_start : float
+        Fraction of the run at which the image model joins.
+    crops : int
+        How many squares the image model sees in each step.
+    crop_size : int, optional
+        Pixels to which the squares are resized for the image model, such as 512 for Stable
+        Diffusion; None leaves them as they are.
+    learning_rate : float
+        Of AdamW.
+    hidden : int
+        Width of the small network that is the picture.
+    width : int, optional
+        Of the canvas, in pixels; None is the pair's own.
+    resume : path, optional
+        A file of `SDSStep.save`: goes on after that step, as if never stopped.
+    device : torch.device or str
+        Where the small network is computed.
 
-    Pull as many steps as you like; the last one's `canvas` is the result.
-    Raises ValueError if `resume` was saved by a run with other settings.
+    Yields
+    ------
+    SDSStep
+        Pull as many as you like; the last one's `canvas` is the result.
+
+    Raises
+    ------
+    ValueError
+        If `resume` was saved by a run with other settings.
     """
-    seed = as_seed(seed)
     recipe = {
         "method": "sds",
         "pair": pair.name,
         "weights_hash": pair.weights_hash,
         "image_prompt": image_prompt,
         "sound_prompt": sound_prompt,
-        "seeds": [seed],
+        "seeds": [as_seed(seed)],
         "num_steps": num_steps,
         "image_scale": image_scale,
         "sound_scale": sound_scale,
@@ -133,23 +161,31 @@ def sds(
         "width": width,
         "crop": True,
     }
-    generator = torch.Generator("cpu").manual_seed(seed)
-    latent = init_latent(pair.sound, [seed], width)  # only its shape is of interest here
+    return _distil(pair, recipe, resume, device)
+
+
+def _distil(pair: Pair, recipe: dict, resume, device) -> Iterator[SDSStep]:
+    """The steps of a recipe, from the beginning or after the one that is in the file `resume`."""
+    generator = torch.Generator("cpu").manual_seed(recipe["seeds"][0])
+    latent = init_latent(pair.sound, recipe["seeds"], recipe["width"])  # for its shape alone
     size = [n * pair.sound.vae_scale_factor for n in latent.shape[-2:]]
-    image = FourierImage(*size, generator, hidden=hidden).to(device)
-    optimizer = torch.optim.AdamW(image.parameters(), lr=learning_rate, weight_decay=1e-3)
+    image = FourierImage(*size, generator, hidden=recipe["hidden"]).to(device)
+    rate = recipe["learning_rate"]
+    optimizer = torch.optim.AdamW(image.parameters(), lr=rate, weight_decay=1e-3)
     first = 0 if resume is None else _restore(resume, recipe, image, optimizer, generator) + 1
-    look = _guide(pair.image, image_prompt, image_scale)
-    listen = _guide(pair.sound, sound_prompt, sound_scale)
-    joins = round(image_start * num_steps)
-    for index in range(first, num_steps):
+    look, listen = (
+        Guide(modality, encode_prompt(modality, recipe[f"{name}_prompt"]), recipe[f"{name}_scale"])
+        for name, modality in (("image", pair.image), ("sound", pair.sound))
+    )
+    joins = round(recipe["image_start"] * recipe["num_steps"])
+    for index in range(first, recipe["num_steps"]):
         picture = image().cpu()  # (1, 1, H, W)
         sound_loss = distillation_loss(listen, picture, generator)
-        loss, image_loss = sound_weight * sound_loss, None
+        loss, image_loss = recipe["sound_weight"] * sound_loss, None
         if index >= joins:
-            squares = _random_squares(picture, crops, crop_size, generator)
+            squares = _random_squares(picture, recipe["crops"], recipe["crop_size"], generator)
             image_loss = distillation_loss(look, squares, generator)
-            loss = loss + image_weight * image_loss
+            loss = loss + recipe["image_weight"] * image_loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -158,15 +194,25 @@ def sds(
         yield SDSStep(index, canvas, *losses, _state(image, optimizer, generator))
 
 
-def _guide(modality: Modality, prompt: str, scale: float) -> Guide:
-    return Guide(modality, encode_prompt(modality, prompt), scale=scale)
-
-
 def distillation_loss(guide: Guide, picture: Tensor, generator, t: int | None = None) -> Tensor:
     """A loss whose gradient by the latent is (1 - alpha_bar) (eps - noise) / B (DreamFusion, 3).
 
-    The picture (B, 1, H, W) is encoded and noised to one timestep t from 20 to 980; eps is what the
-    guide then takes for noise.
+    The picture is encoded and noised to one timestep; eps is what the guide then takes for noise.
+
+    Parameters
+    ----------
+    guide : Guide
+    picture : Tensor
+        (B, 1, H, W) in [0, 1].
+    generator : torch.Generator
+        Of the noise and the timestep.
+    t : int, optional
+        The timestep; None draws one from 20 to 980.
+
+    Returns
+    -------
+    Tensor
+        A scalar.
     """
     modality = guide.modality
     latent = modality.encode(picture)  # (B, C, h, w)

@@ -33,7 +33,17 @@ LOUDEST = 0.95  # grey of the loudest in a recording of one's own
 def print_into(picture: Tensor, spectrogram: Tensor, strength: float = 0.5) -> Tensor:
     """`spectrogram` darkened where `picture` is dark: spec (1 - strength (1 - picture)).
 
-    Both (..., H, W) in [0, 1]. The paper's strength is 0.5.
+    Parameters
+    ----------
+    picture, spectrogram : Tensor
+        (..., H, W) in [0, 1].
+    strength : float
+        The paper's is 0.5.
+
+    Returns
+    -------
+    Tensor
+        (..., H, W) in [0, 1].
     """
     return spectrogram * (1 - strength * (1 - picture))
 
@@ -51,10 +61,21 @@ def press_into(
         max(spectrogram - cut (1 - picture),  picture (loudest - level))
 
     Where the picture is dark the sound is `cut` dB quieter; where it is bright it stands `level`
-    dB below the loudest sound (the 99.8% quantile), which the eye sees and the ear does not. Both
-    (..., H, W) in [0, 1], on a grey scale of so many `decibels` from black to white: with 65 or
-    fewer there is no room for both, with 100 or more there is. Arrays do as well. `level` and `cut`
-    are numbers, or tensors (..., 1, 1) with those of each item.
+    dB below the loudest sound (the 99.8% quantile), which the eye sees and the ear does not.
+
+    Parameters
+    ----------
+    picture, spectrogram : Tensor or array
+        (..., H, W) in [0, 1].
+    decibels : float
+        From black to white: with 65 or fewer there is no room for both, with 100 or more there is.
+    level, cut : float or Tensor
+        In dB; tensors (..., 1, 1) with those of each item.
+
+    Returns
+    -------
+    Tensor
+        (..., H, W) in [0, 1].
     """
     spectrogram, picture = torch.as_tensor(spectrogram), torch.as_tensor(picture)
     cut_out = (spectrogram - cut / decibels * (1 - picture)).clamp(0, 1)
@@ -90,10 +111,27 @@ def imprint(
 ) -> Canvas:
     """A picture and a spectrogram, each made by its model alone, one printed into the other.
 
-    `num_inference_steps` is meant for both, unless one has its own `image_steps` or `sound_steps`;
-    `settings` are those of `compose`. The picture starts from the seed's noise, the sound from that
-    of seed + 1,000,000, since from the same noise they would resemble each other. Ctrl-C in either
-    raises KeyboardInterrupt: half of an imprint is none.
+    The picture starts from the seed's noise, the sound from that of seed + 1,000,000, since from
+    the same noise they would resemble each other. Ctrl-C in either raises KeyboardInterrupt: half
+    of an imprint is none.
+
+    Parameters
+    ----------
+    pair : Pair
+    image_prompt, sound_prompt : str
+    seed : int
+    seeds : sequence of int, optional
+        A batch, instead of `seed`.
+    strength : float
+        How dark the picture is printed, 0 to 1.
+    num_inference_steps : int, optional
+        Of both, unless one has its own `image_steps` or `sound_steps`.
+    **settings
+        Those of `compose`.
+
+    Returns
+    -------
+    Canvas
     """
     steps = [num_inference_steps if n is None else n for n in (image_steps, sound_steps)]
     prompts = (image_prompt, sound_prompt)
@@ -121,8 +159,21 @@ def strong_imprint(
     """As `imprint`, but with the drawing where an ear does not miss anything: `press_into`.
 
     It asks nothing of the models but that each can work alone, so it is what a composition has to
-    beat. `level` and `cut` are in dB. Raises ValueError if the grey levels of the pair's sound
-    model are not known to be decibels (`Modality.axis`).
+    beat.
+
+    Parameters
+    ----------
+    level, cut : float
+        In dB, as in `press_into`; all others are those of `imprint`.
+
+    Returns
+    -------
+    Canvas
+
+    Raises
+    ------
+    ValueError
+        If the grey levels of the pair's sound model are not known to be decibels (`Modality.axis`).
     """
     steps = [num_inference_steps if n is None else n for n in (image_steps, sound_steps)]
     decibels = decibels_of(pair)
@@ -146,17 +197,31 @@ def press(
 ) -> Canvas:
     """A drawing of one's own pressed into a recording of one's own (`press_into`).
 
-    drawing    what `itskit.media.read_picture` reads, the path of a file too. It is never cut: it
-               is repeated as often as it fits into the recording, or the recording is followed by
-               silence until it fits once.
-    recording  what `itskit.media.read_sound` reads, of any length; bare samples are at the rate of
-               the pair's sounds. Its loudest (the 99.8% quantile) is brought near to white.
-    level, cut  in dB
-    invert     whether dark is what is drawn. None: if the border of the picture is light (the
-               median of its outermost pixels above half), for that is paper, which becomes black,
-               and black ink becomes white.
+    Parameters
+    ----------
+    pair : Pair
+    drawing
+        What `itskit.media.read_picture` reads, the path of a file too. It is never cut: it is
+        repeated as often as it fits into the recording, or the recording is followed by silence
+        until it fits once.
+    recording
+        What `itskit.media.read_sound` reads, of any length; bare samples are at the rate of the
+        pair's sounds. Its loudest (the 99.8% quantile) is brought near to white.
+    level, cut : float
+        In dB.
+    invert : bool, optional
+        Whether dark is what is drawn. None: if the border of the picture is light (the median of
+        its outermost pixels above half), for that is paper, which becomes black, and black ink
+        becomes white.
 
-    Raises ValueError for a drawing in which there is nothing, and where `strong_imprint` does.
+    Returns
+    -------
+    Canvas
+
+    Raises
+    ------
+    ValueError
+        If there is nothing in the drawing, and where `strong_imprint` raises it.
     """
     decibels = decibels_of(pair)
     drawing = media.read_picture(drawing)

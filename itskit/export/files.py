@@ -21,12 +21,23 @@ from .scrub import keyframes
 
 
 def png(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None = None) -> Path:
-    """Write the picture of the result, or of a step, as PNG; the written path comes back.
+    """Write the picture of the result, or of a step, as PNG.
 
-    A `baselines.Canvas` will do, too; it has no steps.
+    Parameters
+    ----------
+    trajectory : Trajectory
+        Or a `baselines.Canvas`, which has no steps.
+    path : path, optional
+        A file's name, or a folder, where the file is named after the prompts. Folders are made.
+    item : int
+        Which of the batch.
+    step : int, optional
+        None is the result.
 
-    As for every exporter, `path` is a file's name or a folder, where the file is named after the
-    prompts; folders are made.
+    Returns
+    -------
+    Path
+        Where it was written.
     """
     recipe = recipe_of(trajectory, item)
     path = file_for(path, stem_of(trajectory, item) + tag_of(step=step), ".png")
@@ -37,9 +48,24 @@ def png(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None = 
 
 
 def audio(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None = None) -> Path:
-    """Write the sound of the result, or of a step, at the toolkit's loudness; of a Canvas, too.
+    """Write the sound of the result, or of a step, at the toolkit's loudness.
 
-    The suffix chooses WAV (16 bit; also without a path), FLAC, Ogg Vorbis or MP3.
+    Parameters
+    ----------
+    trajectory : Trajectory
+        Or a `baselines.Canvas`, which has no steps.
+    path : path, optional
+        A file's name, or a folder, where the file is named after the prompts. Folders are made.
+        The suffix chooses WAV (16 bit; also without a path), FLAC, Ogg Vorbis or MP3.
+    item : int
+        Which of the batch.
+    step : int, optional
+        None is the result.
+
+    Returns
+    -------
+    Path
+        Where it was written.
     """
     import soundfile
 
@@ -73,8 +99,27 @@ def _at(step: int | None) -> dict:
 def animation(
     trajectory: Trajectory, path=None, *, item: int = 0, count: int | None = None, fps: float = 12
 ) -> Path:
-    """Write the denoising as an animated GIF, or WebP if the path says so: `count` steps (None:
-    all) at `fps` a second, the last one held for a second and a half."""
+    """Write the denoising as an animated GIF, or WebP if the path says so.
+
+    The last step is held for a second and a half.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+    path : path, optional
+        A file's name, or a folder, where the file is named after the prompts. Folders are made.
+    item : int
+        Which of the batch.
+    count : int, optional
+        How many steps, evenly spread; None is all.
+    fps : float
+        Steps a second.
+
+    Returns
+    -------
+    Path
+        Where it was written.
+    """
     recipe = recipe_of(trajectory, item)
     tag = tag_of(count=count, fps=fps if fps != 12 else None)
     path = file_for(path, stem_of(trajectory, item) + tag, ".gif", ".webp")
@@ -93,7 +138,24 @@ def animation(
 def contact_sheet(
     trajectory: Trajectory, path=None, *, item: int = 0, count: int = 12, columns: int = 3
 ) -> Path:
-    """Write `count` steps beside each other as one PNG, with the prompts above them."""
+    """Write steps beside each other as one PNG, with the prompts above them.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+    path : path, optional
+        A file's name, or a folder, where the file is named after the prompts. Folders are made.
+    item : int
+        Which of the batch.
+    count : int
+        How many steps, evenly spread.
+    columns : int
+
+    Returns
+    -------
+    Path
+        Where it was written.
+    """
     recipe = recipe_of(trajectory, item)
     tag = tag_of(steps=count, columns=columns if columns != 3 else None)
     path = file_for(path, stem_of(trajectory, item) + tag, ".png")
@@ -107,7 +169,23 @@ def contact_sheet(
 
 
 def figure(axes, trajectory: Trajectory, path=None, *, item: int = 0) -> Path:
-    """Write a plot (the axes that `itskit.plots` returns) as PNG, with the run's recipe."""
+    """Write a plot as PNG, with the run's recipe.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes or array of them
+        What `itskit.plots` returns.
+    trajectory : Trajectory
+    path : path, optional
+        A file's name, or a folder, where the file is named after the prompts. Folders are made.
+    item : int
+        Which of the batch.
+
+    Returns
+    -------
+    Path
+        Where it was written.
+    """
     recipe = recipe_of(trajectory, item)
     drawn = np.ravel(axes)[0].figure
     drawn.savefig(file := BytesIO(), format="png", dpi=150, metadata={KEY: as_text(recipe)})

@@ -28,8 +28,29 @@ def video(
 ) -> Path:
     """Write an MP4 (H.264, AAC, 1280 x 720) of the result, or of a step, with the prompts below.
 
-    The ffmpeg program comes with the package imageio-ffmpeg. Raises FileNotFoundError if it is not
-    there, RuntimeError if it fails; its own words are then on stderr.
+    Parameters
+    ----------
+    trajectory : Trajectory
+    path : path, optional
+        A file's name, or a folder, where the file is named after the prompts. Folders are made.
+    item : int
+        Which of the batch.
+    step : int, optional
+        None is the result.
+    fps : float
+        Frames a second.
+
+    Returns
+    -------
+    Path
+        Where it was written.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no ffmpeg; the package imageio-ffmpeg brings one.
+    RuntimeError
+        If ffmpeg fails; its own words are then on stderr.
     """
     tag = tag_of(step=step, fps=fps if fps != 25 else None)
     path = file_for(path, stem_of(trajectory, item) + tag, ".mp4")

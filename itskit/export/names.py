@@ -18,10 +18,21 @@ _DEVICES = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for 
 
 
 def safe_name(text: str, limit: int = 60) -> str:
-    """A file name (no suffix) made of a-z, 0-9 and single hyphens, 1 to `limit` characters.
+    """A file name (no suffix) made of a-z, 0-9 and single hyphens.
 
     Accents are dropped. A text whose letters cannot be kept at all (Arabic, emoji) gives a short
     hash of itself, so that different prompts keep different names.
+
+    Parameters
+    ----------
+    text : str
+    limit : int
+        The most characters.
+
+    Returns
+    -------
+    str
+        1 to `limit` characters.
     """
     text = str(text)
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()

@@ -48,7 +48,8 @@ def picture_options(recipe: dict, suffix: str) -> dict:
 def add_to_wav(file: BinaryIO, recipe: dict) -> None:
     """Append the recipe to an open WAV file as a comment (RIFF chunk LIST INFO ICMT).
 
-    libsndfile writes such comments too, but reads only short ones back.
+    Ours, since libsndfile writes such comments too but reads only short ones back, and mutagen
+    writes ID3 tags, which few readers of WAV look for.
     """
     text = as_text(recipe).encode() + b"\0"
     text += b"\0" * (len(text) % 2)
@@ -61,9 +62,22 @@ def add_to_wav(file: BinaryIO, recipe: dict) -> None:
 
 
 def read_recipe(path) -> dict:
-    """The recipe inside a file that this package wrote: picture, sound, film, page or JSON.
+    """The recipe inside a file that this package wrote.
 
-    Raises ValueError if there is none.
+    Parameters
+    ----------
+    path : path
+        A picture, sound, film, page or JSON.
+
+    Returns
+    -------
+    dict
+        What `recompose` takes.
+
+    Raises
+    ------
+    ValueError
+        If there is none in it.
     """
     path = Path(path)
     suffix = path.suffix.lower()
