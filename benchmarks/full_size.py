@@ -26,7 +26,7 @@ from diffusers.models.attention_processor import AttnProcessor
 from transformers import CLIPTextConfig, CLIPTextModel
 
 import itskit
-from itskit.compose import whole
+from itskit.composition import composed
 from itskit.models import paper, sd
 from itskit.models.devices import Placement
 from itskit.models.hifigan import Generator
@@ -194,8 +194,8 @@ class Bench:
 
     def ours(self, pair, seeds=(0,), decode=True, steps=None):
         steps = steps or self.steps
-        settings = {"preset": "paper", "num_inference_steps": steps, "progress": False}
-        made = whole(itskit.compose(pair, *PROMPTS, seeds=list(seeds), **settings))
+        settings = {"preset": "paper", "num_inference_steps": steps}
+        made = composed(pair, *PROMPTS, seeds=list(seeds), **settings)
         if decode:
             made.picture(), made.sound()
 
@@ -285,8 +285,7 @@ def fewest_steps(half, full, seeds=(0, 1)) -> None:
     what half precision alone does to it: `fast` is the first that stays below that."""
 
     def pictures(pair, **settings):
-        settings = {"progress": False, **settings}
-        made = whole(itskit.compose(pair, *PROMPTS, seeds=list(seeds), **settings))
+        made = composed(pair, *PROMPTS, seeds=list(seeds), **settings)
         return pair.sound.decode(made.latent)
 
     reference = pictures(full, preset="paper")

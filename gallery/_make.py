@@ -57,14 +57,13 @@ class Entry:
         """
         import itskit
         from itskit import baselines
-        from itskit.compose import whole
+        from itskit.composition import composed
 
         folder = Path(beside).with_suffix("")
         settings = {"progress": pair is None, **self.settings, **changes}
         pair = pair or itskit.load_pair("pocket")
-        way = getattr(baselines, self.baseline) if self.baseline else itskit.compose
-        result = way(pair, self.image, self.sound, seed=self.seed, **settings)
-        write(result if self.baseline else whole(result), folder)
+        way = getattr(baselines, self.baseline) if self.baseline else composed
+        write(way(pair, self.image, self.sound, seed=self.seed, **settings), folder)
         print(f"{folder.name}: {', '.join(FILES)}", flush=True)
         return folder
 
@@ -105,7 +104,8 @@ def _page(result) -> str:
 
 def _one_step(canvas):
     """A Canvas as the only step of a run in which nobody spoke, for what a page says beside it."""
-    from itskit.sampling import Step, Trajectory
+    from itskit.sampling import Step
+    from itskit.trajectory import Trajectory
 
     latent = canvas.pair.image.encode(canvas.pictures[:1])
     return Trajectory((Step(0, 0, latent, latent, latent, (), ()),), canvas.recipe, canvas.pair)
@@ -156,11 +156,11 @@ def entries(names=()) -> list[ModuleType]:
 
 def asked(entry: Entry, pair) -> dict:
     """What a recipe must say that was made from this entry with this pair as they are now."""
-    from itskit.compose import DEFAULTS
+    from itskit.settings import NAMES, Settings
 
     made_by = {"method": entry.baseline.replace("_", " ")} if entry.baseline else {}
-    preset = pair.presets.get(entry.settings.get("preset"), {})
-    settings = {**DEFAULTS, **pair.defaults, **preset, **entry.settings}
+    own = {name: value for name, value in entry.settings.items() if name in NAMES}
+    settings = {**vars(Settings.of(pair, entry.settings.get("preset"), own)), **entry.settings}
     if entry.baseline:  # whose models speak one at a time: each begins, and no start is theirs
         settings = {k: v for k, v in settings.items() if not k.endswith("_start")}
     return made_by | {
@@ -184,8 +184,12 @@ def recipe_in(folder: Path) -> dict | None:
 
 def is_current(entry: Entry, folder: Path, pair) -> bool:
     """Whether a folder holds what this entry makes: same prompts, seed, settings and weights."""
-    recipe = recipe_in(folder)
-    return recipe is not None and asked(entry, pair).items() <= recipe.items()
+    from itskit import recipes
+
+    if (recipe := recipe_in(folder)) is None:
+        return False
+    said = {**recipe, **recipes.arguments(recipe)}
+    return all(said.get(name) == value for name, value in asked(entry, pair).items())
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -3,9 +3,7 @@
 `import itskit` is instant: each name is imported when it is first used.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 
 __version__ = "0.1.0"
 
@@ -18,17 +16,18 @@ _HOME = {
     "init_latent": "sampling",
     "denoise_step": "sampling",
     "sample": "sampling",
-    "encode": "sampling",
-    "decode": "sampling",
-    "Trajectory": "sampling",
-    "compose": "compose",
-    "recompose": "compose",
-    "guides": "compose",
+    "encode": "codec",
+    "decode": "codec",
+    "Trajectory": "trajectory",
+    "compose": "composition",
+    "composing": "composition",
+    "guides": "composition",
+    "recompose": "recomposition",
     "evaluate": "metrics",
-    "hunt": "hunt",
+    "hunt": "seed_search",
 }
 _NAMESPACES = (
-    "schedule", "views", "baselines", "metrics", "diagnose", "plots", "export",
+    "schedule", "solvers", "views", "baselines", "metrics", "diagnose", "plots", "export",
     "progress", "widgets",
 )  # fmt: skip
 __all__ = [*_HOME, *_NAMESPACES]
@@ -47,16 +46,3 @@ def __getattr__(name: str):
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
-
-
-class _Door(ModuleType):
-    """Importing `itskit.compose` sets a module over the function of that name: keep the function,
-    so that `itskit.compose(...)` works whatever was imported before."""
-
-    def __setattr__(self, name, value):
-        if isinstance(value, ModuleType) and _HOME.get(name) == name:
-            value = getattr(value, name)
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Door

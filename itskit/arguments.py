@@ -14,12 +14,17 @@ from itskit import __version__
 
 SOLVERS = ("ddim", "dpmpp_2m")
 FITS = ("pad", "crop", "stretch")
+VIEWS = ("identity", "flip_time", "flip_frequency", "rotate_180", "negate")
 UNSAID = {
     "strength": "0.7",
     "init_fit": "pad",
     "init_background": "white",
     "init_start": "0",
     "init_duration": "all that fit",
+    "image_stop": "1",
+    "sound_stop": "1",
+    "image_view": "identity",
+    "sound_view": "identity",
 }
 LARGE = {
     "num_inference_steps": 100,
@@ -141,7 +146,9 @@ def colour(text: str):
     return text if ImageColor.getrgb(text) else None
 
 
+view = _type("VIEW", ", ".join(VIEWS), lambda text: text if text in VIEWS else None)
 fraction = number(0, 1, without=[1])
+until = number(0, 1, without=[0])
 
 # Flag, keyword of `itskit.compose`, type, help. What is not given is left to preset and pair.
 SETTINGS = (
@@ -154,6 +161,10 @@ SETTINGS = (
     ("--sound-weight", "sound_weight", number(0), "weight of the sound model in the blend"),
     ("--image-start", "image_start", fraction, "fraction of the run at which its model joins"),
     ("--sound-start", "sound_start", fraction, "fraction of the run at which its model joins"),
+    ("--image-stop", "image_stop", until, "fraction of the run at which its model leaves"),
+    ("--sound-stop", "sound_stop", until, "fraction of the run at which its model leaves"),
+    ("--image-view", "image_view", view, f"how its model looks at the canvas: {', '.join(VIEWS)}"),
+    ("--sound-view", "sound_view", view, "the same for the sound model"),
     ("--width", "width", whole_number(1), "of the picture in pixels, hence length of the sound"),
     ("--strength", "strength", number(0, 1, without=[0]), "with --init: how much of it to change, "
      "above 0; little keeps the file, 1 forgets it"),

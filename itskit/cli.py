@@ -27,15 +27,17 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            return COMMANDS[args.command](args) or 0
+            code = COMMANDS[args.command](args) or 0
     except KeyboardInterrupt:
-        print("itskit: stopped", file=sys.stderr)
-        return 130
+        code = STOPPED
     except Exception as error:
         if args.debug:
             raise
         print(f"itskit: error: {_one_line(error)}", file=sys.stderr)
         return 2
+    if code == STOPPED:
+        print("itskit: stopped", file=sys.stderr)
+    return code
 
 
 # ---- commands ------------------------------------------------------------------------------------
@@ -43,7 +45,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def _compose(args) -> int:
     import itskit
-    from itskit.compose import whole
 
     settings, pair = _settings(args), _begin(args.pair, args)
     seeds = args.seeds or [args.seed]
@@ -52,7 +53,7 @@ def _compose(args) -> int:
         print(f"Composing “{args.image_prompt}” and “{args.sound_prompt}”, seed {seed}{count}")
         started = time.perf_counter()
         prompts = args.image_prompt, args.sound_prompt
-        result = whole(itskit.compose(pair, *prompts, seed=seed, **settings))
+        result = itskit.composing(pair, *prompts, seed=seed, **settings).finish(progress=True)
         _save(result, args, _composed(started))
     return args.missing
 
@@ -68,19 +69,19 @@ def _hunt(args) -> int:
         said = ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
         _save(result, args, f"Seed {seed}: {said}")
     if found.stopped:
-        raise KeyboardInterrupt  # which hunt takes for "enough": what it has found is written
+        return STOPPED  # what it has found is written
     return args.missing
 
 
 def _again(args) -> int:
-    from itskit.compose import recompose, whole
+    from itskit.recomposition import recomposing
 
     recipe = read_recipe(args.recipe)
     ground = recipe.get("init_background", "white")
     changes = {} if args.init is None else {"init": read_start(args.init, ground)}
     pair = _begin(args.pair or recipe["pair"], args)
     started = time.perf_counter()
-    result = whole(recompose(pair, recipe, **changes))
+    result = recomposing(pair, recipe, **changes).finish(progress=True)
     _save(result, args, _composed(started))
     return args.missing
 
@@ -112,6 +113,8 @@ def _info(args) -> None:
     print(f"{'presets':14}{', '.join(sorted(pair.presets)) or 'none'}")
     print(f"{'licence':14}{_licence(pair.name)}")
 
+
+STOPPED = 130  # as shells say of what Ctrl-C ended
 
 COMMANDS = {"compose": _compose, "hunt": _hunt, "again": _again, "print": _print, "info": _info}
 
@@ -233,7 +236,7 @@ def read_recipe(path: str | Path) -> dict:
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file")
     recipe = export.read_recipe(path)
-    wanted = ("pair", "image_prompt", "sound_prompt", "seeds")
+    wanted = ("pair", "guides", "seeds")
     missing = [key for key in wanted if not isinstance(recipe, dict) or key not in recipe]
     if missing:
         raise ValueError(f"{path}: not a recipe of itskit, it lacks {', '.join(missing)}")

@@ -15,14 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .sampling import Trajectory
+from . import recipes
+from .trajectory import Trajectory
 
 
 def guide_names(trajectory: Trajectory) -> list[str]:
-    """A name for each guide: "image" and "sound" as far as they had a prompt, else numbers."""
+    """A name for each guide, the recipe's; without one "image", "sound", then numbers."""
     count = max(len(step.weights) for step in trajectory.steps)
-    both = ("image", "sound")
-    names = [name for name in both if trajectory.recipe.get(f"{name}_prompt")] or list(both)
+    told = [guide["name"] for guide in recipes.guides(trajectory.recipe)]
+    names = told or list(recipes.ARGUMENTS)
     return [names[g] if g < len(names) else f"guide {g + 1}" for g in range(count)]
 
 
@@ -94,11 +95,11 @@ def scores(trajectory: Trajectory, item: int = 0) -> list[dict]:
     judges = trajectory.pair.scorers if trajectory.pair else {}
     clean = torch.stack([step.clean[item] for step in trajectory.steps]).float()  # (steps, C, h, w)
     found = []
-    for g, name in enumerate(guide_names(trajectory)):
-        prompt = trajectory.recipe.get(f"{name}_prompt")
-        if name in judges and prompt:
-            values = judges[name](clean, prompt).tolist()
-            found.append({"label": f"{name} score", "guide": g, "values": _plain(values)})
+    for g, guide in enumerate(recipes.guides(trajectory.recipe)):
+        judge = judges.get(guide["model"])
+        if judge and guide["prompt"]:
+            values = judge(clean, guide["prompt"]).tolist()
+            found.append({"label": f"{guide['name']} score", "guide": g, "values": _plain(values)})
     return found
 
 
@@ -121,12 +122,16 @@ def failures(trajectory: Trajectory, item: int = 0, wrong: dict = WRONG) -> list
     """
     found = []
     judges = trajectory.pair.scorers if trajectory.pair else {}
-    for name, judge in judges.items():
-        if prompt := trajectory.recipe.get(f"{name}_prompt"):
-            latent = trajectory.latent[item][None]
-            own, *others = (float(judge(latent, words)) for words in (prompt, *wrong[name]))
+    latent = trajectory.latent[item][None]
+    for guide in recipes.guides(trajectory.recipe):
+        model, prompt = guide["model"], guide["prompt"]
+        if model in judges and prompt:
+            own, *others = (
+                float(judges[model](latent, words)) for words in (prompt, *wrong[model])
+            )
             if own <= np.quantile(others, 0.75):  # one of them may be what was asked for
-                found.append("no picture" if name == "image" else f"no {name}")
+                name = "picture" if guide["name"] == "image" else guide["name"]
+                found.append(f"no {name}")
     if trajectory.pair and trajectory.mel_picture(item=item).max() < 0.1:
         found.append("silence")
     if len(trajectory.latent) > 1:

@@ -101,6 +101,7 @@ class Guide:
                  num_inference_steps) -> number, map or mask
     start, stop  fractions of the run between which it speaks
     view         how it looks at the latent; a map lies on the canvas, not on the view
+    name         what recipes, plots and pages call it; by default what its modality is called
     """
 
     modality: Modality
@@ -110,6 +111,7 @@ class Guide:
     start: float = 0.0
     stop: float = 1.0
     view: Callable[[Tensor], Tensor] = Identity()  # noqa: RUF009 (frozen: safe to share)
+    name: str = ""
 
     def __post_init__(self):
         if not (isfinite(self.scale) and 0 <= self.start < self.stop <= 1):
@@ -189,11 +191,12 @@ def weight_map(weight, grid: tuple[int, int]) -> Tensor:
     return F.interpolate(values[None, None], grid, mode="area")[0, 0]  # (H, W) -> (h, w)
 
 
-def shares(weights: Sequence, grid: tuple[int, int]) -> Tensor:
-    """Each guide's part of the whole (guides, h, w). Raises ValueError where nobody has any.
+def weight_maps(weights: Sequence, grid: tuple[int, int]) -> Tensor:
+    """The weights of all guides as their parts of the blend (guides, h, w), which add up to 1.
 
     A guide whose weight is 0 everywhere is silent, and leaves its part to those that speak: where
     they have no weight of their own, as when a map waits for a late guide, to all of them alike.
+    Raises ValueError where nobody has any.
     """
     maps = torch.stack([weight_map(weight, grid) for weight in weights])  # (guides, h, w)
     speaks = maps.flatten(1).any(1)  # (guides,)
@@ -211,8 +214,8 @@ def shares(weights: Sequence, grid: tuple[int, int]) -> Tensor:
 
 def blend(noises: Sequence[Tensor | None], weights: Sequence) -> Tensor:
     """The weighted mean of the noises (B, C, h, w) that are not None: a silent guide leaves its
-    part to the others, as in `shares`. Two guides of equal weight are the blend of "Images that
-    Sound".
+    part to the others, as in `weight_maps`. Two guides of equal weight are the blend of "Images
+    that Sound".
 
     Weights are numbers or maps (H, W). Raises ValueError where all that speak have weight 0.
     """
@@ -220,5 +223,10 @@ def blend(noises: Sequence[Tensor | None], weights: Sequence) -> Tensor:
     if not spoken:
         raise ValueError(f"{len(noises)} noises, all of them None: expected a guide that speaks")
     weights = [0.0 if n is None else weight for n, weight in zip(noises, weights, strict=True)]
-    parts = shares(weights, spoken[0].shape[-2:]).to(spoken[0])  # (guides, h, w)
-    return sum(part * noise for part, noise in zip(parts, noises, strict=True) if noise is not None)
+    return weighted_mean(noises, weight_maps(weights, spoken[0].shape[-2:]))
+
+
+def weighted_mean(noises: Sequence[Tensor | None], parts: Tensor) -> Tensor:
+    """`blend` for parts (guides, h, w) that add up to 1 already."""
+    spoken = [(part, noise) for part, noise in zip(parts, noises, strict=True) if noise is not None]
+    return sum(part.to(noise) * noise for part, noise in spoken)

@@ -8,8 +8,8 @@ from PIL import Image
 from . import diagnose
 from .media import read_picture
 from .modality import Axis, Picture
-from .sampling import Trajectory
 from .spectrogram import MelSettings
+from .trajectory import Trajectory
 from .web import PALETTE
 
 COLOURS = tuple(PALETTE["light"]["guides"])  # a guide's colour, as in the scrubber

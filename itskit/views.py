@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from .checks import lookup
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -63,3 +65,22 @@ class Negate:
         return -x
 
     inverse = __call__
+
+
+VIEWS = {
+    "identity": Identity(),
+    "flip_time": FlipTime(),
+    "flip_frequency": FlipFrequency(),
+    "rotate_180": Rotate180(),
+    "negate": Negate(),
+}
+
+
+def as_view(view):
+    """A view by its name, as recipes and the command line say it; one that is none already."""
+    return lookup(VIEWS, view, "view") if isinstance(view, str) else view
+
+
+def name_of(view) -> str | None:
+    """The name of a view, None for one of the user's own: a recipe cannot make that again."""
+    return next((name for name, known in VIEWS.items() if known == view), None)

@@ -17,9 +17,10 @@ import torch.nn.functional as F
 from PIL import Image
 
 from itskit.modality import Axis, Modality, Pair, Picture, Sound
-from itskit.sampling import Step, Trajectory
+from itskit.sampling import Step
 from itskit.schedule import add_noise, noise_from_clean, stable_diffusion_alpha_bar, timesteps
 from itskit.spectrogram import POCKET_MEL, row_frequencies
+from itskit.trajectory import Trajectory
 
 HEIGHT, WIDTH, FACTOR = 128, 512, 8
 NASTY = "<script>alert(1)</script> \"quotes\" & 'more' 🐯 مرحبا بالعالم </script> " + "ж" * 420

@@ -12,7 +12,7 @@ from PIL import Image
 from toys import SHAPE, gaussian, pair
 
 import itskit
-from itskit import baselines
+from itskit import baselines, recipes
 from itskit.baselines import (
     colourise,
     distillation_loss,
@@ -24,7 +24,7 @@ from itskit.baselines import (
     sds,
     strong_imprint,
 )
-from itskit.compose import compose
+from itskit.composition import compose
 from itskit.guidance import Guide, encode_prompt
 from itskit.modality import Axis, Pair, Sound
 
@@ -59,7 +59,7 @@ def test_imprint_is_two_runs_and_the_formula():
     picture, spec = toys.image.decode(drawn.latent), toys.sound.decode(played.latent)
     assert torch.equal(made.pictures, spec * (1 - 0.5 * (1 - picture)))
     assert len(made) == 2 and made.recipe["seeds"] == [3, 4]
-    assert (made.recipe["image_prompt"], made.recipe["sound_prompt"]) == ("a", "b")
+    assert recipes.prompts(made.recipe) == ["a", "b"]
     assert (made.recipe["image_steps"], made.recipe["sound_steps"]) == (4, 6)
     both = imprint(toys, "a", "b", num_inference_steps=3, sound_steps=5)
     assert (both.recipe["image_steps"], both.recipe["sound_steps"]) == (3, 5)
@@ -194,7 +194,10 @@ def test_colours_are_printed_in_grey(tmp_path):
     paper = itskit.load_pair("paper", image=folders[0], sound=folders[1])
     made = imprint(paper, "a", "b", width=64, image_steps=2, sound_steps=2, solver="ddim")
     assert made.pictures.shape == (1, 1, 32, 64) and made.mel_picture().shape == (32, 32)
-    assert set(baselines.PAPER_IMPRINT) - {"image_steps", "sound_steps"} <= set(made.recipe)
+    assert set(baselines.PAPER_IMPRINT) - {"image_steps", "sound_steps"} <= {
+        *made.recipe,
+        *recipes.arguments(made.recipe),
+    }
 
 
 # --- score distillation -------------------------------------------------------------------------

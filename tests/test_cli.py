@@ -17,7 +17,7 @@ from a_run import NASTY, castle, fake_pair
 from PIL import Image
 
 import itskit
-from itskit import arguments, export, media
+from itskit import arguments, export, media, recipes
 from itskit.baselines import press
 from itskit.cli import main, read_start
 from itskit.schedule import noise_from_clean
@@ -90,7 +90,7 @@ def test_compose_writes_picture_sound_and_recipe(run, tmp_path):
     assert 0.01 < np.abs(samples).max() <= 1
 
     recipe = json.loads(one_file(folder, ".json").read_text(encoding="utf-8"))
-    assert [recipe["image_prompt"], recipe["sound_prompt"]] == WORDS
+    assert recipes.prompts(recipe) == WORDS
     assert recipe["seeds"] == [7]
     assert recipe["num_inference_steps"] == 4
     for path in folder.iterdir():
@@ -127,7 +127,8 @@ def test_settings_reach_the_recipe(run, tmp_path):
     expected = {"image_scale": 3, "sound_scale": 4, "image_weight": 0.25, "sound_weight": 0.75}
     expected |= {"image_start": 0.5, "sound_start": 0, "solver": "dpmpp_2m", "width": 256}
     expected |= {"image_negative": "fog", "sound_negative": "rain"}
-    assert {key: recipe[key] for key in expected} == expected
+    said = {**recipe, **recipes.arguments(recipe)}
+    assert {key: said[key] for key in expected} == expected
     with Image.open(one_file(tmp_path / "out", ".png")) as image:
         assert image.size == (256, 128)
 
@@ -137,7 +138,7 @@ def test_prompts_cannot_leave_the_folder(run, tmp_path):
     assert code == 0, err
     assert {p.parent for p in tmp_path.rglob("*.*")} == {tmp_path / "out"}
     recipe = json.loads(one_file(tmp_path / "out", ".json").read_text(encoding="utf-8"))
-    assert recipe["image_prompt"] == "../../" + NASTY
+    assert recipes.prompts(recipe)[0] == "../../" + NASTY
 
 
 # ---- hunt ----------------------------------------------------------------------------------------
@@ -361,11 +362,13 @@ def test_what_the_command_line_says_of_the_pairs_is_so():
     from itskit.models import registry
     from itskit.models.paper import PRESETS
     from itskit.models.presets import PAPER
-    from itskit.schedule import SOLVERS
+    from itskit.solvers import SOLVERS
+    from itskit.views import VIEWS
 
     pocket = itskit.models.load_pair("pocket")
     assert set(arguments.PAIRS) == {"pocket", *registry.PAIRS}
     assert tuple(SOLVERS) == arguments.SOLVERS
+    assert tuple(VIEWS) == arguments.VIEWS
     for said, pair in (("pocket", pocket.defaults), ("paper", PAPER), ("riffusion", PAPER)):
         assert arguments.PAIRS[said].items() <= pair.items()
     assert {

@@ -11,11 +11,22 @@ from PIL import Image
 from toys import RATE, gaussian, gaussian_pair, pair
 
 import itskit
-from itskit.compose import DEFAULTS, compose, guides, recompose
+from itskit import recipes
+from itskit.codec import encode
+from itskit.composition import compose, guides
 from itskit.guidance import Guide, encode_prompt
 from itskit.modality import Picture, Sound
-from itskit.sampling import Trajectory, encode, init_latent, sample
+from itskit.recomposition import recompose
+from itskit.sampling import init_latent, sample
 from itskit.schedule import add_noise, timesteps
+from itskit.settings import NAMES, Settings
+from itskit.trajectory import Trajectory
+
+
+def flat(recipe):
+    """By the names of the arguments."""
+    return {**recipe, **recipes.arguments(recipe)}
+
 
 FAST = {"num_inference_steps": 6, "progress": False}
 
@@ -116,10 +127,10 @@ def test_negative_prompts_are_those_of_encode_prompt():
     negatives = {"image_negative": "fog", "sound_negative": "rain"}
     got = compose(toys, "a castle", "bells", **negatives, **settings)
     assert torch.equal(got.latent, expected.latent)
-    assert {name: got.recipe[name] for name in negatives} == negatives
+    assert negatives.items() <= recipes.arguments(got.recipe).items()
     plain = compose(toys, "a castle", "bells", **settings)
     assert not torch.allclose(plain.latent, expected.latent)
-    assert plain.recipe["image_negative"] == plain.recipe["sound_negative"] == ""
+    assert [guide["negative"] for guide in plain.recipe["guides"]] == ["", ""]
 
 
 def test_one_prompt_is_one_model_alone():
@@ -133,14 +144,14 @@ def test_one_prompt_is_one_model_alone():
         got = compose(toys, *prompts, **FAST)
         assert torch.equal(got.latent, expected.latent)
         assert got.steps[0].weights == (1.0,)
-        assert got.recipe[f"{name}_start"] == 0.0
+        assert recipes.guide(got.recipe, name)["start"] == 0.0
 
 
 def test_a_guide_without_weight_leaves_the_beginning_to_the_other():
     late = pair(defaults={"image_start": 0.5})
     got = compose(late, "a castle", "bells", image_weight=1.0, sound_weight=0, **FAST)
     alone = compose(late, "a castle", None, **FAST)
-    assert got.recipe["image_start"] == 0.0
+    assert recipes.guide(got.recipe, "image")["start"] == 0.0
     assert torch.equal(got.latent, alone.latent)
     with pytest.raises(ValueError, match="at step 0"):  # what was asked for is not overruled
         compose(late, "a castle", "bells", sound_weight=0, image_start=0.5, **FAST)
@@ -193,15 +204,17 @@ def test_call_beats_preset_beats_pair_beats_library():
         presets={"paper": {"image_scale": 10.0, "sound_scale": 10.0, "strength": None}},
     )
     negatives = [{}, {"preset": "paper", "sound_negative": ""}, {"sound_negative": "hail"}]
-    kept = [compose(toys, "a", "b", progress=False, **given).recipe for given in negatives]
+    made = [compose(toys, "a", "b", progress=False, **given) for given in negatives]
+    kept = [recipes.arguments(result.recipe) for result in made]
     assert [recipe["sound_negative"] for recipe in kept] == ["rain", "", "hail"]
-    plain = compose(toys, "a", "b", progress=False).recipe
-    named = compose(toys, "a", "b", preset="paper", sound_scale=4.0, progress=False).recipe
+    plain = flat(compose(toys, "a", "b", progress=False).recipe)
+    named = compose(toys, "a", "b", preset="paper", sound_scale=4.0, progress=False)
+    named = flat(named.recipe)
     assert (plain["image_scale"], plain["sound_scale"], plain["preset"]) == (2.0, 7.5, None)
     assert (named["image_scale"], named["sound_scale"], named["preset"]) == (10.0, 4.0, "paper")
     assert len(plain["seeds"]) == 1 and plain["num_inference_steps"] == 3
     library = {"image_weight", "sound_weight", "image_start", "solver", "strength", "crop"}
-    assert all(named[name] == DEFAULTS[name] for name in library)
+    assert all(named[name] == getattr(Settings(), name) for name in library)
 
 
 def test_recipe_is_complete_plain_json():
@@ -212,7 +225,7 @@ def test_recipe_is_complete_plain_json():
     got = compose(pair(weights_hash="abc"), "çastle", "b", seed=np.int64(5), **FAST)
     recipe = got.recipe
     assert json.loads(json.dumps(recipe)) == recipe
-    assert set(DEFAULTS) <= set(recipe)
+    assert set(NAMES) <= set(flat(recipe))
     expected = {
         "itskit": itskit.__version__,
         "torch": torch.__version__,
@@ -225,7 +238,7 @@ def test_recipe_is_complete_plain_json():
         "width": 128,
         "init": None,
     }
-    assert {name: recipe[name] for name in expected} == expected
+    assert {name: flat(recipe)[name] for name in expected} == expected
 
 
 # ---- again ---------------------------------------------------------------------------------------
@@ -448,7 +461,7 @@ def test_a_picture_may_be_the_weight():
         for weight in (Picture(Image.fromarray(mask)), Image.fromarray(mask), mask / 255)
     ]
     assert all(_same(made[0], one) and one.recipe == made[0].recipe for one in made)
-    assert made[0].recipe["image_weight"][0] == [0.0] * 4 + [1.0] * 12
+    assert flat(made[0].recipe)["image_weight"][0] == [0.0] * 4 + [1.0] * 12
     with pytest.raises(ValueError, match="divide by 255"):
         compose(pair(), "a", "b", image_weight=lambda index, n: mask, **FAST)
 

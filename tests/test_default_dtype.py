@@ -9,7 +9,7 @@ import torch
 from toys import pair as toy_pair
 
 import itskit
-from itskit import baselines, metrics, spectrogram
+from itskit import baselines, clip_clap, spectrogram
 
 SHORT = {"num_inference_steps": 2, "progress": False}
 
@@ -43,7 +43,7 @@ def _baselines(_):
     toys = replace(toys, image=image, sound=sound)
     for step in baselines.sds(toys, "a", "b", num_steps=2, crops=2, hidden=16, seed=3):
         yield step.canvas.pictures.detach()
-    yield metrics.clip_input(np.linspace(0, 1, 64, dtype=np.float32).reshape(1, 8, 8))
+    yield clip_clap.clip_input(np.linspace(0, 1, 64, dtype=np.float32).reshape(1, 8, 8))
 
 
 class _default:

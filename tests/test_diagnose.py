@@ -9,7 +9,8 @@ import torch
 from a_run import run
 
 from itskit import diagnose
-from itskit.sampling import Step, Trajectory
+from itskit.sampling import Step
+from itskit.trajectory import Trajectory
 
 GENERATOR = torch.Generator().manual_seed(0)
 A = torch.randn(2, 4, 4, 8, generator=GENERATOR)
@@ -118,7 +119,7 @@ def judged_run(scores, latent=None):
     if latent is not None:
         last = replace(trajectory.steps[-1], latent=latent)
         trajectory = Trajectory((last,), trajectory.recipe, trajectory.pair)
-    prompts = {name: trajectory.recipe[f"{name}_prompt"] for name in ("image", "sound")}
+    prompts = {guide["name"]: guide["prompt"] for guide in trajectory.recipe["guides"]}
 
     def judge(name):
         known = {prompts[name]: scores[name], "a crown": 0.3, "thunder": 0.3}

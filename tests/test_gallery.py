@@ -25,7 +25,7 @@ from _index import index_html  # noqa: E402
 from _make import FILES, PAGE, PICTURE, SOUND, Entry, entries, is_current, recipe_in  # noqa: E402
 from choose import write_seed  # noqa: E402
 
-from itskit import export  # noqa: E402
+from itskit import export, recipes  # noqa: E402
 from itskit.baselines import strong_imprint  # noqa: E402
 
 ENTRIES = entries()
@@ -135,10 +135,10 @@ def check_outputs(folder: Path, modules):
                 continue  # read_recipe reads no MP3; the three are written in one go
             recipe = export.read_recipe(path)
             asked = module.entry
-            assert recipe["image_prompt"] == asked.image, path
-            assert recipe["sound_prompt"] == asked.sound, path
+            said = {**recipe, **recipes.arguments(recipe)}
+            assert (said["image_prompt"], said["sound_prompt"]) == (asked.image, asked.sound), path
             assert recipe["seeds"] == [asked.seed], path
-            assert {k: recipe[k] for k in asked.settings} == asked.settings, path
+            assert {k: said[k] for k in asked.settings} == asked.settings, path
     listed = Listed((folder / "index.html").read_text(encoding="utf-8"))
     assert sorted(listed.cards) == sorted(module.__name__ for module in modules)
 

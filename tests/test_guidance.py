@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from toys import SHAPE, gaussian, tiny_unet
 
-from itskit.guidance import Guide, blend, encode_prompt, estimate_noise, shares, weight_map
+from itskit.guidance import Guide, blend, encode_prompt, estimate_noise, weight_map, weight_maps
 from itskit.modality import Picture
 from itskit.schedule import stable_diffusion_alpha_bar
 
@@ -218,10 +218,10 @@ def test_maps_are_averaged_over_a_cell():
 
 def test_nobody_speaking_anywhere_or_somewhere_is_refused():
     with pytest.raises(ValueError, match=r"2 guides.*all 0 on 128 of 128.*change a weight"):
-        shares([0.0, 0.0], GRID)
+        weight_maps([0.0, 0.0], GRID)
     hole = torch.ones(GRID)
     hole[0, 0] = 0
     with pytest.raises(ValueError, match=r"all 0 on 1 of 128.*expected somebody"):
-        shares([hole, hole], GRID)
+        weight_maps([hole, hole], GRID)
     with pytest.raises(ValueError, match="2 noises, all of them None"):
         blend([None, None], [1.0, 1.0])

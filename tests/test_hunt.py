@@ -9,11 +9,12 @@ import torch
 from toys import pair
 
 import itskit
-from itskit import hunt
-from itskit.compose import compose, recompose
-from itskit.hunt import rank
+from itskit import hunt, recipes
+from itskit.composition import compose
 from itskit.metrics import Scorer
-from itskit.sampling import Trajectory
+from itskit.recomposition import recompose
+from itskit.seed_search import rank
+from itskit.trajectory import Trajectory
 
 FAST = {"num_inference_steps": 3, "progress": False}
 PROMPTS = "a castle", "bells"
@@ -110,7 +111,7 @@ def test_settings_reach_compose_and_seeds_are_tried_once():
         pair(), *PROMPTS, seeds=[4, 9, 4], scorers=_of_seed(table), image_scale=2.0, **FAST
     )  # fmt: skip
     assert [seed for seed, *_ in got] == [9, 4]
-    assert got[0][2].recipe["image_scale"] == 2.0 and len(got[0][2]) == 3
+    assert recipes.guide(got[0][2].recipe, "image")["scale"] == 2.0 and len(got[0][2]) == 3
 
 
 def test_the_pairs_own_scorers_judge_and_one_prompt_is_enough():

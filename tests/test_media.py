@@ -15,12 +15,12 @@ from PIL import Image, ImageDraw
 
 import itskit
 from itskit import media
-from itskit.compose import _describe
+from itskit.beginning import describe
 from itskit.media import pictures
 from itskit.modality import Axis, Picture, Sound
 from itskit.models import paper, pocket, riffusion
-from itskit.sampling import Trajectory
 from itskit.spectrogram import PAPER_MEL, POCKET_MEL
+from itskit.trajectory import Trajectory
 
 RATE = 44100
 
@@ -552,4 +552,4 @@ def test_a_beginning_is_described_alike_however_it_is_handed_in(tmp_path):
     (tmp_path / "s.wav").write_bytes(wav(Sound(y, 10000), subtype="FLOAT"))
     for forms in ([grey, disc(), Picture(disc()), grey / 255], [y, (y, 10000), tmp_path / "s.wav"]):
         made = [itskit.compose(pair, "a", "b", init=what, **FAST).recipe["init"] for what in forms]
-        assert all(made[0] == one == _describe(what) for one, what in zip(made, forms, strict=True))
+        assert all(made[0] == one == describe(what) for one, what in zip(made, forms, strict=True))

@@ -14,9 +14,9 @@ from PIL import Image
 from toys import gaussian_pair, pair
 from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, CLIPConfig, CLIPModel
 
-from itskit import metrics
+from itskit import clip_clap, metrics, recipes
 from itskit.baselines import Canvas, imprint
-from itskit.compose import compose
+from itskit.composition import compose
 from itskit.metrics import PAIR_SCORERS, PAPER_SCORERS, Scorer, clap_score, clip_score
 from itskit.modality import Picture, Sound
 
@@ -130,14 +130,14 @@ def test_preparation_is_clips_own(size):
     squares = np.random.default_rng(0).random((2, size, size)).astype(np.float32)
     images = [Image.fromarray((s * 255).round().astype(np.uint8)).convert("RGB") for s in squares]
     expected = CLIPImageProcessorPil()(images, return_tensors="pt").pixel_values
-    torch.testing.assert_close(metrics.clip_input(squares), expected, atol=2e-6, rtol=0)
+    torch.testing.assert_close(clip_clap.clip_input(squares), expected, atol=2e-6, rtol=0)
 
 
 def test_a_tall_or_a_loud_picture_is_refused():
     with pytest.raises(ValueError, match="4 wide and 8 high: expected width >= height"):
-        metrics.squares(np.zeros((8, 4)))
+        clip_clap.squares(np.zeros((8, 4)))
     with pytest.raises(ValueError, match=r"values in \[0, 1\]"):
-        metrics._grey(np.full((8, 8), 255.0))
+        clip_clap._grey(np.full((8, 8), 255.0))
 
 
 # --- CLAP ---------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ def _noise(seconds, rate=16000, seed=0):
 def _clap_by_hand(folder, sound, prompt):
     model = ClapModel.from_pretrained(folder).eval()
     features = ClapFeatureExtractor.from_pretrained(folder)
-    heard = features(metrics.clap_input(sound), sampling_rate=48000, return_tensors="pt")
+    heard = features(clip_clap.clap_input(sound), sampling_rate=48000, return_tensors="pt")
     audio = model.audio_projection(model.audio_model(**heard).pooler_output)
     ids = transformers.AutoTokenizer.from_pretrained(folder)(prompt, return_tensors="pt")
     return float(_cosine(audio, model.text_projection(model.text_model(**ids).pooler_output)))
@@ -170,14 +170,14 @@ def test_clap_score_is_the_cosine_of_clap_and_at_least_zero(claps):
 
 def test_a_sound_is_heard_at_48_khz_with_its_peak_at_one():
     t = np.arange(16000) / 16000
-    y = metrics.clap_input(Sound(0.1 * np.sin(2 * np.pi * 1000 * t).astype(np.float32), 16000))
+    y = clip_clap.clap_input(Sound(0.1 * np.sin(2 * np.pi * 1000 * t).astype(np.float32), 16000))
     assert len(y) == 48000 and np.abs(y).max() == pytest.approx(1)
     expected = np.sin(2 * np.pi * 1000 * np.arange(48000) / 48000)
     assert np.abs(y - expected)[2000:-2000].max() < 0.01
 
 
 def test_a_long_sound_is_cut_so_that_nothing_is_random():
-    assert len(metrics.clap_input(_noise(12))) == 480_000
+    assert len(clip_clap.clap_input(_noise(12))) == 480_000
 
 
 def test_a_judge_says_when_it_does_not_read_a_whole_prompt(clips, claps):
@@ -276,7 +276,8 @@ def test_compare_scores_every_way_against_both_prompts():
     asked = []
 
     def hear(result, item, prompt):
-        asked.append((result.recipe["image_prompt"], result.recipe["sound_prompt"], prompt))
+        said = recipes.arguments(result.recipe)
+        asked.append((said["image_prompt"], said["sound_prompt"], prompt))
         return float(len(prompt))
 
     toys = pair(defaults={"num_inference_steps": 2, "image_start": 0.0})

@@ -14,7 +14,7 @@ from tiny_folders import HOP, ROWS, VOCODER
 from transformers import CLIPTextModel, CLIPTokenizer
 
 import itskit
-from itskit.compose import compose
+from itskit.composition import compose
 from itskit.guidance import encode_prompt
 from itskit.modality import Sound
 from itskit.models import paper, sd

@@ -17,7 +17,7 @@ from packaging.version import Version
 from PIL import Image
 
 import itskit
-from itskit import export
+from itskit import export, recipes
 
 try:
     import tomllib
@@ -243,7 +243,7 @@ def test_the_demo_is_the_picture_that_the_readme_shows_first():
     usual = dict(re.findall(r"^(IMAGE|SOUND|SEED) \?= (.*)$", makefile, flags=re.MULTILINE))
     first = re.search(r"!\[.*?\]\((gallery/(\w+)/picture\.png)\)", README)
     recipe = export.read_recipe(ROOT / first[1])
-    assert [recipe["image_prompt"], recipe["sound_prompt"]] == [usual["IMAGE"], usual["SOUND"]]
+    assert recipes.prompts(recipe) == [usual["IMAGE"], usual["SOUND"]]
     assert recipe["seeds"] == [int(usual["SEED"])]
     flags = re.search(r"^demo:.*\n.*itskit compose (.*)$", makefile, flags=re.MULTILINE)[1]
     assert re.findall(r"--\w+", flags) == ["--seed", "--out"]  # and nothing that changes it
@@ -256,9 +256,8 @@ def test_the_demo_makes_the_picture_that_the_readme_shows_first():
     """Composed here: the same words and weights, and nearly the same pixels on any machine."""
     path = ROOT / re.search(r"!\[.*?\]\((gallery/\w+/picture\.png)\)", README)[1]
     shown, recipe = Image.open(path), export.read_recipe(path)
-    prompts = recipe["image_prompt"], recipe["sound_prompt"]
     pair = itskit.load_pair("pocket")
-    made = itskit.compose(pair, *prompts, seed=recipe["seeds"][0], progress=False)
+    made = itskit.compose(pair, *recipes.prompts(recipe), seed=recipe["seeds"][0], progress=False)
     libraries = {"torch", "diffusers", "itskit"}
     assert {k: v for k, v in made.recipe.items() if k not in libraries} == {
         k: v for k, v in recipe.items() if k not in libraries

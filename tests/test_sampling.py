@@ -10,11 +10,13 @@ from safetensors.torch import save_file
 from toys import RATE, SHAPE, gaussian, gaussian_pair, pair, tiny_unet
 
 from itskit import plots, sampling
+from itskit.codec import decode, encode
 from itskit.export.scrub import facts, show
 from itskit.guidance import Guide, encode_prompt
 from itskit.modality import Pair, Picture, Sound
-from itskit.sampling import Trajectory, decode, denoise_step, encode, init_latent, sample
+from itskit.sampling import denoise_step, init_latent, sample
 from itskit.schedule import stable_diffusion_alpha_bar, timesteps
+from itskit.trajectory import Trajectory
 from itskit.views import Rotate180
 
 SD15 = {

@@ -6,6 +6,7 @@ import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
 from itskit import schedule
+from itskit.solvers import SOLVERS
 
 # scheduler/scheduler_config.json of Stable Diffusion 1.5
 SD15 = {
@@ -66,12 +67,12 @@ def test_added_noise_is_diffusers():
 
 def _walk(solver, latent, steps, noise_of):
     """The solver's own loop, with a given noise estimate."""
-    table, previous = schedule.stable_diffusion_alpha_bar().to(latent.dtype), ()
-    levels = [table[t] for t in steps] + [schedule.final_alpha_bar(solver, table).to(latent.dtype)]
+    table, previous = schedule.stable_diffusion_alpha_bar().to(latent.dtype), None
+    levels = [table[t] for t in steps] + [SOLVERS[solver].final_alpha_bar(table).to(latent.dtype)]
     for t, a, a_next in zip(steps, levels, levels[1:], strict=False):
         noise = noise_of(latent, int(t))
         clean = schedule.predict_clean(latent, noise, a)
-        latent = schedule.SOLVERS[solver](latent, clean, noise, a, a_next, *previous)
+        latent = SOLVERS[solver].step(latent, clean, noise, a, a_next, previous)
         previous = clean, a
     return latent
 
@@ -124,14 +125,14 @@ def _gaussian_error(solver, n, mean=0.7, std=0.6):
     def noise_of(x, t):
         return (1 - table[t]) ** 0.5 * (x - table[t] ** 0.5 * mean) / spread(table[t]) ** 2
 
-    first, last = table[steps[0]], schedule.final_alpha_bar(solver, table).double()
+    first, last = table[steps[0]], SOLVERS[solver].final_alpha_bar(table).double()
     constant = (latent - first**0.5 * mean) / spread(first)
     exact = last**0.5 * mean + spread(last) * constant
     return float((_walk(solver, latent, steps, noise_of) - exact).abs().max())
 
 
 def test_solvers_converge_to_the_exact_flow():
-    errors = {s: [_gaussian_error(s, n) for n in (10, 20, 40, 80)] for s in schedule.SOLVERS}
+    errors = {s: [_gaussian_error(s, n) for n in (10, 20, 40, 80)] for s in SOLVERS}
     for solver in errors:
         assert errors[solver][-1] < 0.04, errors
         assert all(b < 0.75 * a for a, b in zip(errors[solver], errors[solver][1:], strict=False))
@@ -143,8 +144,9 @@ def test_solvers_converge_to_the_exact_flow():
 def test_dpmpp_2m_ends_on_the_clean_estimate_and_ddim_a_trace_of_noise_above_it():
     table = schedule.stable_diffusion_alpha_bar()
     latent, clean, noise = torch.randn(3, 1, 4, 8, 8, generator=torch.Generator().manual_seed(2))
-    end = {name: schedule.final_alpha_bar(name, table) for name in schedule.SOLVERS}
-    got = schedule.dpmpp_2m(latent, clean, noise, table[30], end["dpmpp_2m"], noise, table[60])
+    end = {name: solver.final_alpha_bar(table) for name, solver in SOLVERS.items()}
+    solver, previous = SOLVERS["dpmpp_2m"], (noise, table[60])
+    got = solver.step(latent, clean, noise, table[30], end["dpmpp_2m"], previous)
     assert torch.equal(got, clean)
-    got = schedule.ddim(latent, clean, noise, table[30], end["ddim"])
+    got = SOLVERS["ddim"].step(latent, clean, noise, table[30], end["ddim"])
     torch.testing.assert_close(got, clean * (1 - 0.00085) ** 0.5 + noise * 0.00085**0.5)

@@ -9,7 +9,7 @@ from test_gallery import Entry
 from toys import pair
 
 from itskit import baselines, metrics
-from itskit.compose import compose, whole
+from itskit.composition import compose, composed, composing
 from itskit.training.evaluate.examination import Examination
 from itskit.training.fit import self_training
 
@@ -33,10 +33,12 @@ def press():
 def test_compose_itself_keeps_the_steps_so_far(press):
     result = compose(pair(), "a", "b", callback=press, **FAST)
     assert len(result) == 2 and result.recipe["stopped"] == 2
-    with pytest.raises(KeyboardInterrupt):
-        whole(result)
-    entire = compose(pair(), "a", "b", **FAST)
-    assert whole(entire) is entire
+    press.clear()
+    run = composing(pair(), "a", "b", num_inference_steps=3)
+    with pytest.raises(KeyboardInterrupt):  # whoever pulls decides
+        run.finish(press)
+    assert len(run.steps) == 2 and run.trajectory.recipe["stopped"] == 2
+    assert "stopped" not in compose(pair(), "a", "b", **FAST).recipe
 
 
 def test_imprint_stops(press):
@@ -73,8 +75,8 @@ def test_self_training_stops(press, monkeypatch):
     composites = SimpleNamespace(compositor=compositor, excluded=(), clips=[{"class": "a bell"}])
     monkeypatch.setattr(
         self_training,
-        "compose",
-        lambda *given, **settings: compose(*given, callback=press, **settings),
+        "composed",
+        lambda *given, **settings: composed(*given, callback=press, **settings),
     )
     toys = pair(defaults={"image_scale": 2.0, "sound_scale": 2.0, "num_inference_steps": 3})
     with pytest.raises(KeyboardInterrupt):

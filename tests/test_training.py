@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from tiny_set import CLASSES, CONCEPTS, write_pictures, write_sounds
 
 import itskit
-from itskit.compose import compose
+from itskit.composition import compose
 from itskit.models.pocket.networks import (
     Autoencoder,
     LayoutUNet,

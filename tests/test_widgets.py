@@ -26,9 +26,9 @@ from PIL import Image
 
 import itskit
 from itskit import widgets
+from itskit.composition import Run
 from itskit.loudness import integrated_loudness
 from itskit.modality import Sound
-from itskit.sampling import Trajectory
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -271,27 +271,21 @@ def test_map_lies_on_a_picture(trajectory):
 
 
 def recorded(calls, count=6, pause=0.0):
-    """A compose that plays a recorded run, step by step, and stops like the real one."""
+    """A `composing` that plays a recorded run, step by step."""
 
-    def compose(pair, image_prompt, sound_prompt, *, callback, progress, **settings):
+    def composing(pair, image_prompt, sound_prompt, **settings):
         calls.append({"image_prompt": image_prompt, "sound_prompt": sound_prompt, **settings})
-        full, steps = run(count, image_prompt, sound_prompt), []
-        try:
-            for step in full.steps:
-                time.sleep(pause)
-                steps.append(step)
-                callback(step)
-        except KeyboardInterrupt:
-            return Trajectory(tuple(steps), full.recipe | {"stopped": len(steps)}, pair)
-        return full
+        full = run(count, image_prompt, sound_prompt)
+        paused = (time.sleep(pause) or step for step in full.steps)
+        return Run(paused, count, full.recipe, pair)
 
-    return compose
+    return composing
 
 
 def composer(calls, **options):
-    compose = recorded(calls, **options)
+    composing = recorded(calls, **options)
     return widgets.Composer(
-        fake_pair(), compose=compose, show=lambda result: ipywidgets.Label(str(len(result)))
+        fake_pair(), composing=composing, show=lambda result: ipywidgets.Label(str(len(result)))
     )
 
 
@@ -508,12 +502,13 @@ def test_history_brings_negative_prompts_and_missing_ones_back():
 def test_an_error_leaves_the_last_result_where_it_is():
     fail = []
 
-    def compose(*arguments, **settings):
+    def composing(*arguments, **settings):
         if fail:
             raise fail[0]
         return recorded([])(*arguments, **settings)
 
-    mine = widgets.Composer(fake_pair(), compose=compose, show=lambda r: ipywidgets.Label("shown"))
+    shown = {"composing": composing, "show": lambda r: ipywidgets.Label("shown")}
+    mine = widgets.Composer(fake_pair(), **shown)
     result = mine.run()
     stage = mine.stage.children
     for error, words in (
@@ -536,7 +531,7 @@ def test_an_error_is_told_as_text_and_leaves_the_composer_usable():
     def broken(*_, **__):
         raise ValueError("<img src=x onerror=alert(1)>")
 
-    mine = widgets.Composer(fake_pair(), compose=broken)
+    mine = widgets.Composer(fake_pair(), composing=broken)
     assert mine.run() is None
     assert "&lt;img" in mine.status.value
     assert "<img" not in mine.status.value
@@ -586,8 +581,8 @@ def shown(mine):
 
 
 def live(calls, **options):
-    compose = recorded(calls, **options)
-    return shown(widgets.Live(fake_pair(), "a church", "rain", compose=compose))
+    composing = recorded(calls, **options)
+    return shown(widgets.Live(fake_pair(), "a church", "rain", composing=composing))
 
 
 def test_live_plays_at_once_in_half_of_the_steps():
@@ -648,7 +643,7 @@ def test_live_drops_what_is_outdated_and_ends_with_the_last_change():
 
 def test_live_composes_nothing_before_it_is_shown():
     calls = []
-    mine = widgets.Live(fake_pair(), compose=recorded(calls))
+    mine = widgets.Live(fake_pair(), composing=recorded(calls))
     mine.seed = 5
     time.sleep(0.3)
     assert (calls, mine._thread, mine.result) == ([], None, None)
@@ -674,12 +669,12 @@ def test_live_sends_quiet_and_loud_pairs_at_the_toolkits_loudness(gain):
 
 
 def test_live_tells_an_error_and_goes_on():
-    def compose(pair, image_prompt, sound_prompt, **settings):
+    def composing(pair, image_prompt, sound_prompt, **settings):
         if image_prompt is None:
             raise ValueError("expected words")
-        return run(6)
+        return Run(iter(run(6).steps), 6, {}, pair)
 
-    mine = shown(widgets.Live(fake_pair(), compose=compose))
+    mine = shown(widgets.Live(fake_pair(), composing=composing))
     before = mine.result
     mine.image_prompt = ""
     wait_for(lambda: mine._thread is None)

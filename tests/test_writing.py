@@ -16,8 +16,8 @@ from PIL import Image
 
 from itskit import baselines, export, plots
 from itskit.models.pocket.weights import save_weights
-from itskit.sampling import Trajectory
 from itskit.training.checkpoints import save_weights as save_checkpoint
+from itskit.trajectory import Trajectory
 from itskit.writing import check_folder, written
 
 OLD = b"what was there before"

@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from .. import recipes
+from ..codec import render
 from ..modality import Pair, Picture, Sound
-from ..sampling import render
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,9 @@ class Canvas:
     pictures: Tensor
     recipe: dict = field(default_factory=dict)
     pair: Pair | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "recipe", recipes.read(self.recipe))
 
     def __len__(self) -> int:
         return len(self.pictures)

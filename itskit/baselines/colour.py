@@ -7,10 +7,10 @@ from PIL import Image
 from torch import Tensor
 
 from .. import schedule
+from ..checks import as_seed
 from ..guidance import Guide, encode_prompt, estimate_noise
 from ..modality import Modality, Picture
 from ..progress import tqdm
-from ..schedule import as_seed
 
 
 def keep_luminance(colour: Tensor, grey: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ def colourise(
         colour = modality.decode(schedule.predict_clean(latent, noise, here))  # (1, 3, H, W)
         clean = modality.encode(keep_luminance(colour, grey))
         noise = schedule.noise_from_clean(latent, clean, here)
-        latent = schedule.ddim(latent, clean, noise, here, there)
+        latent = schedule.add_noise(clean, noise, there)  # DDIM
     colour = keep_luminance(modality.decode(latent).float().cpu(), grey)[0]
     pixels = (colour * 255).round().byte().permute(1, 2, 0)  # (H, W, 3)
     return Picture(Image.fromarray(pixels.numpy()))

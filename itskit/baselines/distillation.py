@@ -17,11 +17,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .. import schedule
+from .. import recipes, schedule
+from ..checks import as_seed
 from ..guidance import Guide, encode_prompt, estimate_noise
 from ..modality import Pair, make_folder
 from ..sampling import init_latent
-from ..schedule import as_seed
 from ..writing import written
 from .canvas import Canvas
 
@@ -251,7 +251,8 @@ def _restore(path, recipe: dict, image: nn.Module, optimizer, generator) -> int:
     with safe_open(path, framework="pt") as file:
         saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         about = file.metadata() or {}
-    before = json.loads(about.get("recipe", "{}"))
+    before = recipes.read(json.loads(about.get("recipe", "{}")))
+    recipe = recipes.read(recipe)
     differs = [name for name in recipe if before.get(name) != recipe[name]]
     if differs:
         name = differs[0]

@@ -11,10 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .. import media
-from ..compose import _describe, compose, whole
+from .. import media, recipes
+from ..beginning import describe
+from ..checks import as_seeds
+from ..composition import composed
 from ..modality import Pair
-from ..schedule import as_seed
 from .canvas import Canvas
 
 # The paper's settings, for the paper's pair: imprint(pair, "…", "…", **PAPER_IMPRINT)
@@ -233,8 +234,8 @@ def press(
     recipe = {
         "method": "press",
         "pair": pair.name,
-        "drawing": _describe(drawing),
-        "recording": _describe(recording),
+        "drawing": describe(drawing),
+        "recording": describe(recording),
         "level": level,
         "cut": cut,
         "invert": invert,
@@ -297,13 +298,13 @@ def decibels_of(pair: Pair) -> float:
 
 def _alone(pair, prompts, seeds, steps, settings):
     """What each model makes alone, (B, 1, H, W) each, and the recipe of both."""
-    seeds, settings = [as_seed(seed) for seed in seeds], {"progress": False, **settings}
+    seeds = as_seeds(seeds)
     ways = {  # from the same noise they would resemble each other
         "image": (prompts[0], None, seeds, steps[0]),
         "sound": (None, prompts[1], [seed + 1_000_000 for seed in seeds], steps[1]),
     }
     made = {
-        name: whole(compose(pair, *words, seeds=some, num_inference_steps=count, **settings))
+        name: composed(pair, *words, seeds=some, num_inference_steps=count, **settings)
         for name, (*words, some, count) in ways.items()
     }
     pictures = [
@@ -311,4 +312,5 @@ def _alone(pair, prompts, seeds, steps, settings):
         for name, result in made.items()
     ]  # (B, 1, H, W) each
     counts = {f"{name}_steps": r.recipe["num_inference_steps"] for name, r in made.items()}
-    return *pictures, {**made["image"].recipe, "sound_prompt": prompts[1], **counts}
+    guides = [guide for result in made.values() for guide in recipes.guides(result.recipe)]
+    return *pictures, {**made["image"].recipe, "guides": guides, **counts}

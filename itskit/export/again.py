@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shlex
 
-from ..compose import DEFAULTS
+from .. import recipes
 from ..modality import Pair
+from ..settings import NAMES, Settings
 from .names import stem_for
 
 # What the command line has a flag for; everything else is left to the recipe in the file.
 FLAGS = {
     name: "--" + name.replace("_", "-")
-    for name in ("seed", "preset", *DEFAULTS)
+    for name in ("seed", "preset", *NAMES)
     if name not in ("spacing", "crop")
 } | {"num_inference_steps": "--steps"}
 LONGEST = 600  # characters: a map of weights is no line to copy
@@ -24,8 +25,8 @@ def lines(pair: Pair, recipe: dict) -> dict[str, str]:
     began with a picture or a sound, they read the recipe out of the page itself. The second line is
     quoted for POSIX shells.
     """
-    settings = _settings(pair, recipe)
-    prompts = [recipe.get(f"{name}_prompt") for name in ("image", "sound")]
+    settings, said = _settings(pair, recipe), recipes.arguments(recipe)
+    prompts = [said["image_prompt"], said["sound_prompt"]]
     return {
         "python": _python(recipe, prompts, settings),
         "shell": _shell(recipe, prompts, settings),
@@ -35,20 +36,27 @@ def lines(pair: Pair, recipe: dict) -> dict[str, str]:
 def _settings(pair: Pair, recipe: dict) -> dict:
     """The settings of a recipe that are not the pair's own, as keyword arguments of `compose`."""
     preset = recipe.get("preset") if recipe.get("preset") in pair.presets else None
-    usual = {**DEFAULTS, **pair.defaults, **(pair.presets[preset] if preset else {})}
+    usual = vars(Settings.of(pair, preset)).copy()
     usual["width"] = pair.image.latent_shape[2] * pair.image.vae_scale_factor
     usual["strength"] = recipe.get("strength")  # counts with init alone, which is read elsewhere
-    changed = {k: recipe[k] for k in DEFAULTS if k in recipe and recipe[k] != usual[k]}
+    said = {**recipe, **recipes.arguments(recipe)}
+    changed = {k: said[k] for k in NAMES if k in said and said[k] != usual[k]}
     return (
         {"seed": (recipe.get("seeds") or [0])[0]} | ({"preset": preset} if preset else {}) | changed
     )
+
+
+def _is_more(recipe: dict) -> bool:
+    """Whether it began with a picture or a sound, or has guides beside those of the prompts."""
+    names = {guide["name"] for guide in recipes.guides(recipe)}
+    return bool(recipe.get("init") or names - set(recipes.ARGUMENTS))
 
 
 def _python(recipe: dict, prompts: list, settings: dict) -> str:
     pair = f"itskit.load_pair({recipe.get('pair', 'pocket')!r})"
     given = [*map(repr, prompts), *(f"{name}={value!r}" for name, value in settings.items())]
     line = f"itskit.compose({pair}, {', '.join(given)})"
-    if recipe.get("init") or len(line) > LONGEST + sum(map(len, filter(None, prompts))):
+    if _is_more(recipe) or len(line) > LONGEST + sum(map(len, filter(None, prompts))):
         init = ', init="YOUR FILE"' if recipe.get("init") else ""
         file = f"{stem_for(recipe)}.html"
         line = f"itskit.recompose({pair}, itskit.export.read_recipe({file!r}){init})"
@@ -59,7 +67,7 @@ def _shell(recipe: dict, prompts: list, settings: dict) -> str:
     is_plain = all(prompts) and all(
         name in FLAGS and isinstance(value, (str, int, float)) for name, value in settings.items()
     )
-    if recipe.get("init") or not is_plain:
+    if _is_more(recipe) or not is_plain:
         init = ["--init", "YOUR FILE"] if recipe.get("init") else []
         return shlex.join(["itskit", "again", f"{stem_for(recipe)}.html", *init])
     flags = [f"{FLAGS[name]}={value}" for name, value in settings.items()]

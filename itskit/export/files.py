@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..loudness import normalise_loudness
-from ..sampling import Trajectory
+from ..trajectory import Trajectory
 from ..web import PALETTE
 from ..writing import written
 from .encode import within_full_scale

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..sampling import Trajectory
+from .. import recipes
+from ..trajectory import Trajectory
 from ..web import PALETTE
 from ..writing import written
 from .ffmpeg import ffmpeg
@@ -82,11 +83,9 @@ def _still(picture: Image.Image, recipe: dict) -> tuple[Image.Image, tuple[int, 
     left, top = (SIZE[0] - width) // 2, 84
     still.paste(picture.resize((width, height), Image.LANCZOS), (left, top))
     y = top + height + 40
-    for sense, name in (("see", "image"), ("hear", "sound")):
-        if not recipe.get(f"{name}_prompt"):
-            continue
-        draw.text((left, y + 6), sense, fill=SOFT, font=font(18))
-        words, face = legible(recipe[f"{name}_prompt"], 26)
+    for guide in filter(lambda guide: guide["prompt"], recipes.guides(recipe)):
+        draw.text((left, y + 6), recipes.sense(guide), fill=SOFT, font=font(18))
+        words, face = legible(guide["prompt"], 26)
         for line in wrap(words, face, width - 80):
             draw.text((left + 80, y), line, fill=INK, font=face)
             y += 36

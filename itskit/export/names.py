@@ -9,8 +9,9 @@ from hashlib import sha256
 from os import sep
 from pathlib import Path
 
+from .. import recipes
 from ..modality import make_folder
-from ..sampling import Trajectory
+from ..trajectory import Trajectory
 from .recipes import recipe_of
 
 # Names that Windows keeps for devices, with any suffix.
@@ -48,7 +49,7 @@ def stem_for(recipe: dict, content: bytes = b"") -> str:
 
     Made again from the same recipe, with the same weights and libraries, it keeps its name.
     """
-    words = [safe_name(recipe[k], 40) for k in ("image_prompt", "sound_prompt") if recipe.get(k)]
+    words = [safe_name(prompt, 40) for prompt in recipes.prompts(recipe)]
     seeds = recipe.get("seeds") or ([recipe["seed"]] if "seed" in recipe else [])
     seed = f"--seed{seeds[0]}" if seeds else ""
     return "--".join(words or ["itskit"]) + f"{seed}-{digest(recipe, content)}"
@@ -93,5 +94,4 @@ def file_for(path, stem: str, *suffixes: str) -> Path:
 
 def title_of(recipe: dict) -> str:
     """One line for a window's title or a player's display."""
-    words = [recipe[k] for k in ("image_prompt", "sound_prompt") if recipe.get(k)]
-    return " ".join(" + ".join(words).split()) or "An image that sounds"
+    return " ".join(" + ".join(recipes.prompts(recipe)).split()) or "An image that sounds"

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 
 from .. import web
-from ..sampling import Trajectory
+from ..trajectory import Trajectory
 from ..writing import written
 from . import scrub
 from .names import digest, file_for, stem_for, stem_of, tag_of, title_of

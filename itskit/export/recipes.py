@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 from PIL import Image, PngImagePlugin
 
-from ..sampling import Trajectory
+from .. import recipes
+from ..trajectory import Trajectory
 from .ffmpeg import as_file, ffmpeg
 
 KEY = "itskit-recipe"
@@ -86,12 +87,13 @@ def read_recipe(path) -> dict:
     if suffix not in readers:
         raise ValueError(f"{path.name}: expected one of {', '.join(sorted(readers))}")
     try:
-        return json.loads(readers[suffix](path))  # of bytes, whatever Unicode they are in
+        found = json.loads(readers[suffix](path))  # of bytes, whatever Unicode they are in
     except (TypeError, ValueError):
         raise ValueError(
             f"{path.name} carries no recipe: expected a file written by itskit.export, not edited "
             "or re-encoded since"
         ) from None
+    return recipes.read(found) if isinstance(found, dict) else found
 
 
 def _from_picture(path: Path) -> str | None:

@@ -15,11 +15,12 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from .. import diagnose, threads
+from .. import diagnose, recipes, threads
+from ..codec import render
 from ..modality import Axis, Picture, Sound
-from ..sampling import Trajectory, render
 from ..schedule import predict_clean
 from ..spectrogram import MelSettings
+from ..trajectory import Trajectory
 from . import again, encode
 from .names import stem_of
 from .recipes import recipe_of
@@ -277,15 +278,14 @@ def score_steps(
 
 def prompts(recipe: dict) -> list[dict]:
     """The prompts of a recipe as {sense, text, negative}, in the order of the guides."""
-    pairs = (("see", "image"), ("hear", "sound"))
     return [
         {
-            "sense": sense,
-            "text": str(recipe.get(f"{name}_prompt", "")),
-            "negative": str(recipe.get(f"{name}_negative") or ""),
+            "sense": recipes.sense(guide),
+            "text": str(guide["prompt"]),
+            "negative": str(guide.get("negative") or ""),
         }
-        for sense, name in pairs
-        if recipe.get(f"{name}_prompt")
+        for guide in recipes.guides(recipe)
+        if guide["prompt"]
     ]
 
 

@@ -11,12 +11,15 @@ import ipywidgets as w
 import numpy as np
 import traitlets
 
-from .. import web
-from ..compose import DEFAULTS
-from ..compose import compose as compose_function
+from .. import recipes, web
+from ..codec import decode
+from ..composition import Run
+from ..composition import composing as composing_function
 from ..guidance import collect_notes, weight_map
 from ..modality import Pair, Picture
-from ..sampling import Step, Trajectory, decode
+from ..sampling import Step
+from ..settings import Settings
+from ..trajectory import Trajectory
 from .background import NO_WORDS, give_way, in_background, plainly
 from .kept import Kept, result_figure, words
 from .scrubber import Scrubber
@@ -36,8 +39,8 @@ class Composer(Kept, w.VBox):
 
     What was touched last, the number, the curve or the map, is the weight; a button shows which.
 
-    compose   a function like `itskit.compose`: (pair, image_prompt, sound_prompt, **settings)
-    show      a function from a Trajectory to the widget that shows it
+    composing  a function like `itskit.composing`: (pair, image_prompt, sound_prompt, **settings)
+    show       a function from a Trajectory to the widget that shows it
     """
 
     result = traitlets.Instance(Trajectory, allow_none=True)  # stays in Python
@@ -48,14 +51,14 @@ class Composer(Kept, w.VBox):
         image_prompt: str = "a palm tree",
         sound_prompt: str = "birds chirping",
         *,
-        compose: Callable[..., Trajectory] = compose_function,
+        composing: Callable[..., Run] = composing_function,
         show: Callable[[Trajectory], w.Widget] = SHOWN,
     ):
-        self._pair, self._compose, self._show = pair, compose, show
+        self._pair, self._composing, self._show = pair, composing, show
         self._stop, self._thread = Event(), None
         self.history: list[Trajectory] = []
         self._drawn: dict[int, dict] = {}  # by a result's id: its drawings, and which counted
-        self.controls = _controls(DEFAULTS | pair.defaults, image_prompt, sound_prompt)
+        self.controls = _controls(Settings.of(pair), image_prompt, sound_prompt)
         self.curve, self.map = WeightCurve(), WeightMap()
         self.button = w.Button(description="Compose", icon="play")
         self.stopper = w.Button(description="Stop", icon="stop", disabled=True)
@@ -147,8 +150,12 @@ class Composer(Kept, w.VBox):
         self._busy(True, settings["num_inference_steps"])
         try:
             with collect_notes() as notes:
-                result = self._compose(self._pair, **settings, callback=self._tell, progress=False)
-            self.history.append(result)
+                run = self._composing(self._pair, **settings)
+                for step in run:
+                    self._tell(step)
+                    if self._stop.is_set():
+                        break
+            self.history.append(result := run.trajectory)
             self._drawn[id(result)] = drawn
             self.recall(result)
             self.notes.value = "<br>".join(f'<span role="note">{escape(n)}</span>' for n in notes)
@@ -162,10 +169,10 @@ class Composer(Kept, w.VBox):
     def recall(self, trajectory: Trajectory) -> None:
         """Show a result, and put its prompts, settings and weights back into the controls."""
         self.notes.value = ""
-        recipe = trajectory.recipe
+        said = _as_said(trajectory)
         shown = self._show(trajectory)
         for name, control in self.controls.items():
-            value = recipe["seeds"][0] if name == "seed" and "seeds" in recipe else recipe.get(name)
+            value = said["seeds"][0] if name == "seed" and "seeds" in said else said.get(name)
             if isinstance(control, w.Text):
                 control.value = value or ""
             elif isinstance(value, (int, float)):
@@ -174,7 +181,7 @@ class Composer(Kept, w.VBox):
         self.map.ground = trajectory.picture()._repr_png_()
         self.stage.children = (shown,)
         self.past.children = [self._button(k, trajectory) for k in range(len(self.history))]
-        short = "stopped" in recipe
+        short = "stopped" in trajectory.recipe
         self._say(f"stopped after {len(trajectory)} steps" if short else "done")
         self.result = trajectory  # last: whoever observes it finds all the rest in place
         self._keep()
@@ -192,7 +199,7 @@ class Composer(Kept, w.VBox):
         """What was drawn for a result; of one from elsewhere, what its recipe says."""
         if id(trajectory) in self._drawn:
             return self._drawn[id(trajectory)]
-        weight = trajectory.recipe.get("image_weight")
+        weight = _as_said(trajectory).get("image_weight")
         if isinstance(weight, (int, float)):
             return {"weight": "number", "image_weight": weight}
         if isinstance(weight, list):
@@ -216,8 +223,6 @@ class Composer(Kept, w.VBox):
         self._say(f"step {self.progress.value} of {self.progress.max}")
         self.preview.value = _preview(self._pair, step)
         self.preview.layout.display = ""
-        if self._stop.is_set():
-            raise KeyboardInterrupt  # which compose takes for "enough": it keeps the steps so far
 
     def _button(self, k: int, shown: Trajectory) -> w.Button:
         """The button that brings result `k` back: its seed, its words and what is new in it."""
@@ -236,7 +241,7 @@ class Composer(Kept, w.VBox):
         if k == 0:
             return []
         before, now = (
-            self.history[i].recipe | self._drawing_of(self.history[i]) for i in (k - 1, k)
+            _as_said(self.history[i]) | self._drawing_of(self.history[i]) for i in (k - 1, k)
         )
         ours = ("image_prompt", "sound_prompt", "seed")  # the label has these anyhow
         names = ["weight", *(name for name in self.controls if name not in ("weight", *ours))]
@@ -268,7 +273,12 @@ class Composer(Kept, w.VBox):
         self.status.value = f'<span role="status" style="{style}">{escape(text)}</span>'
 
 
-def _controls(defaults: dict, image_prompt: str, sound_prompt: str) -> dict[str, w.Widget]:
+def _as_said(trajectory: Trajectory) -> dict:
+    """Its recipe by the names of `compose`'s parameters, which are those of the controls."""
+    return {**trajectory.recipe, **recipes.arguments(trajectory.recipe)}
+
+
+def _controls(defaults: Settings, image_prompt: str, sound_prompt: str) -> dict[str, w.Widget]:
     """The controls by the names of `compose`'s arguments; `weight` says which weight counts."""
     whole = w.Layout(width="auto")
     wide = {"style": WIDE, "layout": w.Layout(width="min(100%, 640px)")}
@@ -276,25 +286,25 @@ def _controls(defaults: dict, image_prompt: str, sound_prompt: str) -> dict[str,
     def number(text, value, low, high, stride):
         return w.FloatSlider(value, min=low, max=high, step=stride, description=text, **wide)
 
-    weight = defaults["image_weight"]
+    weight = defaults.image_weight
     weight = weight if isinstance(weight, (int, float)) else 0.5
-    count = defaults["num_inference_steps"]
+    count = defaults.num_inference_steps
     return {
         "image_prompt": w.Text(image_prompt, description="see", style=NARROW, layout=whole),
         "sound_prompt": w.Text(sound_prompt, description="hear", style=NARROW, layout=whole),
         "num_inference_steps": w.IntSlider(count, min=2, max=100, description="steps", **wide),
         "seed": w.BoundedIntText(0, min=0, max=2**31 - 1, description="seed", **wide),
-        "image_scale": number("image guidance", defaults["image_scale"], 1, 20, 0.5),
-        "sound_scale": number("sound guidance", defaults["sound_scale"], 1, 20, 0.5),
-        "image_start": number("warm start", defaults["image_start"], 0, 0.9, 0.05),
+        "image_scale": number("image guidance", defaults.image_scale, 1, 20, 0.5),
+        "sound_scale": number("sound guidance", defaults.sound_scale, 1, 20, 0.5),
+        "image_start": number("warm start", defaults.image_start, 0, 0.9, 0.05),
         "weight": w.ToggleButtons(
             options=["number", "curve", "map"],
             description="weight",
             style=NARROW | {"button_width": "90px"},
         ),
         "image_weight": number("image weight", weight, 0, 1, 0.05),
-        "image_negative": w.Text(defaults["image_negative"], description="do not see", **wide),
-        "sound_negative": w.Text(defaults["sound_negative"], description="do not hear", **wide),
+        "image_negative": w.Text(defaults.image_negative, description="do not see", **wide),
+        "sound_negative": w.Text(defaults.sound_negative, description="do not hear", **wide),
     }
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from base64 import b64encode
 from html import escape
 
+from .. import recipes
 from ..export import encode
 from ..modality import ONE_AT_A_TIME
-from ..sampling import Trajectory
+from ..trajectory import Trajectory
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -77,8 +78,7 @@ def result_figure(result: Trajectory) -> str:
 
 def words(result: Trajectory) -> str:
     """The prompts of a result, as "a castle + bells"."""
-    prompts = [result.recipe.get(f"{name}_prompt") for name in ("image", "sound")]
-    return " + ".join(prompt for prompt in prompts if prompt)
+    return " + ".join(recipes.prompts(result.recipe))
 
 
 def _data(file: bytes, kind: str) -> str:

@@ -10,12 +10,13 @@ import anywidget
 import traitlets
 
 from .. import web
-from ..compose import DEFAULTS
-from ..compose import compose as compose_function
+from ..composition import Run
+from ..composition import composing as composing_function
 from ..guidance import collect_notes
 from ..loudness import normalise_loudness
 from ..modality import Pair
-from ..sampling import Step, Trajectory
+from ..settings import Settings
+from ..trajectory import Trajectory
 from .background import NO_WORDS, give_way, in_background, plainly
 from .kept import Kept, result_figure
 from .weights import _png
@@ -58,15 +59,15 @@ class Live(Kept, anywidget.AnyWidget):
         image_prompt: str = "a palm tree",
         sound_prompt: str = "birds chirping",
         *,
-        compose: Callable[..., Trajectory] = compose_function,
+        composing: Callable[..., Run] = composing_function,
         **options,
     ):
-        usual = DEFAULTS | pair.defaults
-        self._pair, self._compose = pair, compose
-        self._steps = max(2, usual["num_inference_steps"] // 2)
+        usual = Settings.of(pair)
+        self._pair, self._composing = pair, composing
+        self._steps = max(2, usual.num_inference_steps // 2)
         self._changed, self._lock, self._thread = Event(), Lock(), None
         self._is_shown = False
-        scales = {name: usual[name] for name in ("image_scale", "sound_scale")}
+        scales = {"image_scale": usual.image_scale, "sound_scale": usual.sound_scale}
         words = {"image_prompt": image_prompt, "sound_prompt": sound_prompt}
         super().__init__(**{**scales, **words, **options})
         self.observe(self._follow, self.PLAYED)
@@ -90,16 +91,12 @@ class Live(Kept, anywidget.AnyWidget):
         self.status = "composing"
         try:
             with collect_notes() as notes:
-                result = self._compose(
-                    self._pair,
-                    **settings,
-                    num_inference_steps=self._steps,
-                    callback=self._outdated,
-                    progress=False,
-                )
-            if self._changed.is_set():
-                return None
-            self._show(result)
+                run = self._composing(self._pair, **settings, num_inference_steps=self._steps)
+                for _ in run:
+                    give_way()
+                    if self._changed.is_set():
+                        return None
+            self._show(result := run.trajectory)
             self.notes = "\n".join(notes)
         except Exception as error:  # an error in a thread would otherwise vanish
             self.status = plainly(error)
@@ -115,11 +112,6 @@ class Live(Kept, anywidget.AnyWidget):
             self.rate, self.samples = sound.rate, samples
             self.picture = _png(result.picture().image)
         self.result = result
-
-    def _outdated(self, step: Step) -> None:
-        give_way()
-        if self._changed.is_set():
-            raise KeyboardInterrupt  # which compose takes for "enough"
 
     def _ipython_display_(self, **_) -> None:
         first, self._is_shown = not self._is_shown, True

@@ -10,7 +10,7 @@ import traitlets
 
 from .. import web
 from ..export import pages, scrub
-from ..sampling import Trajectory
+from ..trajectory import Trajectory
 from . import kept as keep
 from .background import give_way, in_background
 

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from ...baselines import press_into, print_into
 from ...baselines.printing import decibels_of, full_range
-from ...compose import compose, whole
+from ...composition import composed
 from ...modality import Pair
 from ...models import pocket
 from ...models.pocket.weights import FOLDER, weights_hash
@@ -64,10 +64,8 @@ class Examination:
     def make(self, image_prompt, sound_prompt):
         """Canvases (seeds, 1, H, W) in [0, 1]."""
         seeds = list(range(self.seeds))
-        made = compose(
-            self.pair, image_prompt, sound_prompt, seeds=seeds, progress=False, **self.settings
-        )
-        return self.pair.image.decode(whole(made).latent)
+        made = composed(self.pair, image_prompt, sound_prompt, seeds=seeds, **self.settings)
+        return self.pair.image.decode(made.latent)
 
     def named(self, name, canvases, k):
         """Hits (B,) of one who names, and of the judge of the same sense if there is one."""

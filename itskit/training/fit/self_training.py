@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from ...compose import compose, whole
+from ...composition import composed
 from ...models import pocket
 from ...writing import written
 from ..dataset import material
@@ -76,7 +76,7 @@ def _composed(pair, composites, rng):
     seen = picture_caption(rng, concept, row=rng.random() < 0.5)
     heard = sound_caption(rng, composites.clips[clip])
     seeds = rng.integers(2**31, size=SEEDS).tolist()
-    made = whole(compose(pair, seen, heard, seeds=seeds, progress=False, **scales))
+    made = composed(pair, seen, heard, seeds=seeds, **scales)
     return made.latent, concept, composites.clips[clip]["class"]
 
 

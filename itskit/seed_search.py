@@ -9,12 +9,12 @@ from html import escape
 
 import numpy as np
 
-from . import metrics
-from .compose import compose, whole
+from . import metrics, recipes
+from .checks import as_seed
+from .composition import composed
 from .modality import Pair
 from .progress import tqdm
-from .sampling import Trajectory
-from .schedule import as_seed
+from .trajectory import Trajectory
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +44,10 @@ class Hunt:
         return f"Hunt(best first: seeds {seeds}; {len(self.scores)} tried)"
 
     def _repr_html_(self) -> str:
-        recipe = self[0][2].recipe
-        words = " + ".join(recipe[f"{of}_prompt"] or "" for of in ("image", "sound"))
+        words = " + ".join(recipes.prompts(self[0][2].recipe))
         tiles = "".join(_tile(*one) for one in self)
         return (
-            f"<p>{escape(words.strip(' +'))}: best of {len(self.scores)} seeds</p>"
+            f"<p>{escape(words)}: best of {len(self.scores)} seeds</p>"
             f'<div style="display: flex; flex-wrap: wrap; gap: 12px">{tiles}</div>'
         )
 
@@ -96,8 +95,7 @@ def hunt(
         )
 
     def make(some: Sequence[int]) -> Trajectory:
-        result = compose(pair, image_prompt, sound_prompt, seeds=some, progress=False, **settings)
-        return whole(result)
+        return composed(pair, image_prompt, sound_prompt, seeds=some, **settings)
 
     rows: dict[int, dict[str, float]] = {}  # of every seed
     held: dict[int, Trajectory] = {}  # of the best so far

@@ -1,0 +1,116 @@
+"""The record of a run, and its file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from . import recipes
+from .codec import decode, mel_picture
+from .modality import Pair, Picture, Sound, make_folder
+from .sampling import Step
+from .writing import written
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """A run: its steps, the recipe that makes it again, and the pair that decodes it.
+
+    `steps` may be anything that yields Steps, such as `sample(...)`: a loop of one's own becomes a
+    run to look at with `Trajectory(steps, pair=pair)`. Steps count from 0 and, in Python, from the
+    end with -1: `picture(step=4)` is step 4 on every axis, label and slider.
+    """
+
+    steps: tuple[Step, ...]
+    recipe: dict = field(default_factory=dict)
+    pair: Pair | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "steps", tuple(self.steps))
+        object.__setattr__(self, "recipe", recipes.read(self.recipe))
+        if not self.steps:
+            raise ValueError("steps was empty: expected one Step or more")
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __repr__(self) -> str:
+        said = "".join(f"{prompt!r}, " for prompt in recipes.prompts(self.recipe))
+        return f"Trajectory({said}{len(self)} steps, latent {tuple(self.latent.shape)})"
+
+    @property
+    def latent(self) -> Tensor:
+        """The result (B, C, h, w)."""
+        return self.steps[-1].latent
+
+    def _decode(self, name: str, step: int | None, item: int, how: Callable = decode):
+        if self.pair is None:
+            raise ValueError("no pair to decode with: expected Trajectory.load(path, pair=...)")
+        if step is not None and not -len(self) <= step < len(self):
+            raise IndexError(
+                f"step={step}: expected 0 to {len(self) - 1}, since steps count from 0"
+            )
+        latent = self.latent if step is None else self.steps[step].clean
+        crop = self.pair.crop_pixels if self.recipe.get("crop") else 0
+        return how(getattr(self.pair, name), latent[item][None], crop)
+
+    def picture(self, step: int | None = None, item: int = 0) -> Picture:
+        """What there is to see in the result, or in the clean estimate of a step."""
+        return self._decode("image", step, item)
+
+    def sound(self, step: int | None = None, item: int = 0) -> Sound:
+        """What there is to hear in the result, or in the clean estimate of a step."""
+        return self._decode("sound", step, item)
+
+    def mel_picture(self, step: int | None = None, item: int = 0) -> np.ndarray:
+        """The mel picture (H, W) in [0, 1] that `sound` plays; row 0 is the highest frequency."""
+        return self._decode("sound", step, item, mel_picture)
+
+    def save(self, path, noises: bool = True) -> None:
+        """Write steps, in float16, and recipe as one safetensors file, with or without noises.
+
+        The folders above it are made.
+        """
+        make_folder(path)
+        tensors = {
+            name: torch.stack([getattr(step, name) for step in self.steps]).half()
+            for name in ("noisy", "latent", "clean")
+        }  # (steps, B, C, h, w) each
+        for name in ("index", "t", "weights"):
+            tensors[name] = torch.tensor([getattr(step, name) for step in self.steps])
+        for guide, spoken in enumerate(zip(*(step.noises for step in self.steps), strict=True)):
+            spoken = [noise for noise in spoken if noise is not None]
+            if noises and spoken:
+                tensors[f"noises.{guide}"] = torch.stack(spoken).half()  # (spoken, B, C, h, w)
+        with written(path) as part:
+            save_file(tensors, part, metadata={"recipe": json.dumps(self.recipe)})
+
+    @classmethod
+    def load(cls, path, pair: Pair | None = None) -> Trajectory:
+        """Read what `save` wrote; `pair` is needed for decoding only."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                recipe = (file.metadata() or {}).get("recipe")
+        except SafetensorError as error:
+            raise ValueError(f"{path} is damaged or no file of Trajectory.save: {error}") from None
+        if recipe is None or "weights" not in saved:
+            raise ValueError(f"{path} holds {sorted(saved)}: expected a file of Trajectory.save")
+        saved = {name: x.float() if x.dtype == torch.half else x for name, x in saved.items()}
+        guides = range(saved["weights"].shape[1])
+        spoken = [iter(saved.get(f"noises.{guide}", ())) for guide in guides]
+        steps = []
+        for k, parts in enumerate(saved["weights"].tolist()):
+            # A guide has a part in exactly those updates in which it speaks.
+            noises = tuple(next(spoken[g], None) if parts[g] > 0 else None for g in guides)
+            latents = {name: saved[name][k] for name in ("noisy", "latent", "clean")}
+            index, t = int(saved["index"][k]), int(saved["t"][k])
+            steps.append(Step(index=index, t=t, noises=noises, weights=tuple(parts), **latents))
+        return cls(tuple(steps), json.loads(recipe), pair)
