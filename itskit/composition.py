@@ -183,15 +183,9 @@ def composing(
     The parameters are those of `compose`, and so are the errors, all but FloatingPointError before
     the first step.
     """
-    if image_prompt is None and sound_prompt is None and not extra:
-        raise ValueError("image_prompt and sound_prompt are None: expected words for one of them")
     given, settings = settings, Settings.of(pair, preset, settings)
     timesteps = schedule.timesteps(settings.num_inference_steps, settings.spacing)
-    if seeds is not None and not hasattr(seeds, "__iter__"):
-        raise ValueError(
-            f"seeds={seeds!r}: expected several, such as [1, 2]; one is seed={seeds!r}"
-        )
-    seeds = as_seeds([seed] if seeds is None else seeds)
+    seeds = as_seeds([seed] if seeds is None else _several(seeds))
     noise = init_latent(pair, seeds, settings.width)  # (B, C, h, w)
     grid, count = noise.shape[-2:], len(timesteps)
     settings = replace(
@@ -210,20 +204,29 @@ def composing(
         speaking, latent, num_inference_steps=count, solver=settings.solver,
         spacing=settings.spacing, first_step=first_step,
     )  # fmt: skip
-    recipe = {
+    recipe = _recipe(pair, speaking, settings) | {"seeds": seeds, "preset": preset}
+    recipe["init"] = None if init is None else beginning.describe(init)
+    return Run(steps, count - first_step, recipe, pair)
+
+
+def _several(seeds) -> Sequence[int]:
+    if hasattr(seeds, "__iter__"):
+        return seeds
+    raise ValueError(f"seeds={seeds!r}: expected several, such as [1, 2]; one is seed={seeds!r}")
+
+
+def _recipe(pair: Pair, speaking: Sequence[Guide], settings: Settings) -> dict:
+    """What made a run, in plain numbers and words."""
+    said = {
         "itskit": __version__,
         "torch": str(torch.__version__),  # names the build, too: 2.13.0+cu130
         "diffusers": version("diffusers"),
         "pair": pair.name,
         "weights_hash": pair.weights_hash,
         "guides": [_entry(pair, guide) for guide in speaking],
-        "seeds": seeds,
-        "preset": preset,
-        "init": None if init is None else beginning.describe(init),
         **{name: getattr(settings, name) for name in OF_THE_RUN},
     }
-    recipe = json.loads(json.dumps(recipe, default=lambda number: number.item()))  # plain numbers
-    return Run(steps, count - first_step, recipe, pair)
+    return json.loads(json.dumps(said, default=lambda number: number.item()))
 
 
 # What a recipe says of the run; all else in Settings is said of its guides.
@@ -269,38 +272,42 @@ def _guides(pair, image_prompt, sound_prompt, settings: Settings, given, extra) 
     found = []
     if image_prompt is not None:
         begins = solo and seen and given.get("image_start") is None
-        found.append(
-            Guide(
-                pair.image,
-                encode_prompt(pair.image, image_prompt, settings.image_negative, solo=solo),
-                scale=settings.image_scale,
-                weight=settings.image_weight,
-                start=0.0 if begins else settings.image_start,
-                stop=settings.image_stop,
-                view=views.as_view(settings.image_view),
-                name="image",
-            )
-        )
+        found.append(_image_guide(pair, image_prompt, settings, solo, begins))
     if sound_prompt is not None:
         begins = solo and heard and given.get("sound_start") is None
-        found.append(
-            Guide(
-                pair.sound,
-                encode_prompt(pair.sound, sound_prompt, settings.sound_negative, solo=solo),
-                scale=settings.sound_scale,
-                weight=settings.sound_weight,
-                start=0.0 if begins else settings.sound_start,
-                stop=settings.sound_stop,
-                view=views.as_view(settings.sound_view),
-                name="sound",
-            )
-        )
+        found.append(_sound_guide(pair, sound_prompt, settings, solo, begins))
     for guide in extra:
         name, taken = guide.name or guide.modality.name, {one.name for one in found}
         numbered = (f"{name} {number}" for number in itertools.count(2))
         name = name if name not in taken else next(new for new in numbered if new not in taken)
         found.append(replace(guide, name=name))
     return found
+
+
+def _image_guide(pair: Pair, prompt: str, settings: Settings, solo: bool, begins: bool) -> Guide:
+    return Guide(
+        pair.image,
+        encode_prompt(pair.image, prompt, settings.image_negative, solo=solo),
+        scale=settings.image_scale,
+        weight=settings.image_weight,
+        start=0.0 if begins else settings.image_start,
+        stop=settings.image_stop,
+        view=views.as_view(settings.image_view),
+        name="image",
+    )
+
+
+def _sound_guide(pair: Pair, prompt: str, settings: Settings, solo: bool, begins: bool) -> Guide:
+    return Guide(
+        pair.sound,
+        encode_prompt(pair.sound, prompt, settings.sound_negative, solo=solo),
+        scale=settings.sound_scale,
+        weight=settings.sound_weight,
+        start=0.0 if begins else settings.sound_start,
+        stop=settings.sound_stop,
+        view=views.as_view(settings.sound_view),
+        name="sound",
+    )
 
 
 def _entry(pair: Pair, guide: Guide) -> dict:

@@ -94,35 +94,53 @@ def hunt(
             f"{len(seeds)} seeds, batch={batch}, keep={keep}: expected 1 or more of each"
         )
 
-    def make(some: Sequence[int]) -> Trajectory:
-        return composed(pair, image_prompt, sound_prompt, seeds=some, **settings)
-
-    rows: dict[int, dict[str, float]] = {}  # of every seed
-    held: dict[int, Trajectory] = {}  # of the best so far
+    search = _Search(pair, image_prompt, sound_prompt, keep, scorers, settings)
+    batches = [seeds[k : k + batch] for k in range(0, len(seeds), batch)]
     stopped = False
-    starts = range(0, len(seeds), batch)
     try:
-        for some in (
-            seeds[k : k + batch] for k in tqdm(starts, unit="batch", disable=not progress)
-        ):
-            result = make(some)
-            scored = metrics.scores(result, scorers=scorers)
-            if not scored:
-                raise ValueError("no scorer scored: expected one for a prompt that is given")
-            rows |= {s: {name: v[k] for name, v in scored.items()} for k, s in enumerate(some)}
-            within = [seed for seed in rank(rows) if seed in held or seed in some][:keep]
-            held = {s: held[s] if s in held else _one(result, some.index(s)) for s in within}
-            del result  # before the next batch is made
-        for seed in set(rank(rows)[:keep]) - set(held):
-            held[seed] = make([seed])
+        for some in tqdm(batches, unit="batch", disable=not progress):
+            search.try_out(some)
+        search.make_what_is_missing()
     except KeyboardInterrupt:
-        if not held:
+        if not search.held:
             raise
         stopped = True
-    order = rank(rows)
-    best = [seed for seed in order if seed in held][:keep]
-    found = tuple((seed, dict(rows[seed]), held[seed]) for seed in best)
-    return Hunt(found, [{"seed": seed, **rows[seed]} for seed in order], stopped)
+    return search.result(stopped)
+
+
+class _Search:
+    """`rows` are the scores of every seed so far, `held` the results of the best of them."""
+
+    def __init__(self, pair, image_prompt, sound_prompt, keep, scorers, settings):
+        self.made_of = pair, image_prompt, sound_prompt
+        self.keep, self.scorers, self.settings = keep, scorers, settings
+        self.rows: dict[int, dict[str, float]] = {}
+        self.held: dict[int, Trajectory] = {}
+
+    def make(self, seeds: Sequence[int]) -> Trajectory:
+        return composed(*self.made_of, seeds=seeds, **self.settings)
+
+    def try_out(self, seeds: Sequence[int]) -> None:
+        result = self.make(seeds)
+        scored = metrics.scores(result, scorers=self.scorers)
+        if not scored:
+            raise ValueError("no scorer scored: expected one for a prompt that is given")
+        found = {s: {name: v[k] for name, v in scored.items()} for k, s in enumerate(seeds)}
+        rows = self.rows | found
+        best = [s for s in rank(rows) if s in self.held or s in found][: self.keep]
+        held = {s: self.held[s] if s in self.held else _one(result, seeds.index(s)) for s in best}
+        self.rows, self.held = rows, held
+
+    def make_what_is_missing(self) -> None:
+        """Of the best, those that were let go when others seemed better."""
+        for seed in set(rank(self.rows)[: self.keep]) - set(self.held):
+            self.held[seed] = self.make([seed])
+
+    def result(self, stopped: bool) -> Hunt:
+        order = rank(self.rows)
+        best = [seed for seed in order if seed in self.held][: self.keep]
+        found = tuple((seed, dict(self.rows[seed]), self.held[seed]) for seed in best)
+        return Hunt(found, [{"seed": seed, **self.rows[seed]} for seed in order], stopped)
 
 
 def rank(rows: dict[int, dict[str, float]]) -> list[int]:

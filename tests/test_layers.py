@@ -68,8 +68,6 @@ WEB = sorted(ROOT.glob("web/*.js")) + sorted(ROOT.glob("web/*.css"))
 # Functions that are longer than a screen today, and may not grow in number.
 LONG = {
     ("baselines/distillation.py", "sds"),
-    ("compose.py", "compose"),
-    ("hunt.py", "hunt"),
 }
 
 
