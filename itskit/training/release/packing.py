@@ -76,7 +76,7 @@ def runs_of(name) -> dict[str, str]:
         return {f"{sense} ": f"{sense}_solo" for sense in ("image", "sound")}
     if name.endswith("_unet"):
         alone = name.replace("_unet", "_alone")
-        return {"": name, "typical ones ": alone, "together ": "together"}
+        return {"": name, "finetuned alone ": alone, "finetuned jointly ": "together"}
     return {"": name}
 
 
