@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from tiny_set import CLASSES, CONCEPTS, write_pictures, write_sounds
 
 import itskit
-from itskit.composition import compose
+from itskit.composition import composed
 from itskit.models.pocket.networks import (
     Autoencoder,
     LayoutUNet,
@@ -86,7 +86,7 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path, capsys, monke
     latents, told = read_accepted(work / "harvest_0.safetensors")
     assert torch.equal(torch.stack(latents)[: len(first)], torch.stack(first))
     assert len(torch.unique(torch.stack(latents), dim=0)) == len(told) > len(first)
-    monkeypatch.setattr(self_training, "compose", partial(compose, callback=interrupt))
+    monkeypatch.setattr(self_training, "composed", partial(composed, callback=interrupt))
     with pytest.raises(KeyboardInterrupt):
         main(["self-training", *args, "--steps", "2"])
     monkeypatch.undo()
