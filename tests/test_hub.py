@@ -101,6 +101,23 @@ def test_pickles_are_downloaded_only_where_there_is_nothing_else(tiny):
     assert "vae/diffusion_pytorch_model.bin" not in tiny.served
 
 
+@pytest.mark.parametrize(
+    ("half", "names", "best"),
+    [
+        (True, ["model.bin", "model.safetensors", "model.fp16.safetensors"], 2),
+        (False, ["model.fp16.safetensors", "pytorch_model.bin", "model.safetensors"], 2),
+        (False, ["pytorch_model.bin", "model.fp16.safetensors"], 1),  # half, but no pickle
+        (True, ["pytorch_model.bin", "pytorch_model.fp16.bin"], 1),
+        (False, ["model.non_ema.safetensors", "model.ckpt", "pytorch_model.bin"], 2),
+    ],
+)
+def test_one_of_several_files_counts(tmp_path, half, names, best):
+    for name in names:
+        (tmp_path / "unet").mkdir(exist_ok=True)
+        (tmp_path / "unet" / name).touch()
+    assert hub.weights_file(tmp_path, "unet", half).name == names[best]
+
+
 def test_a_download_that_breaks_off_is_resumed(tiny, tmp_path):
     tiny.cut = {UNET}
     with pytest.raises(ConnectionError, match=r"some/sd could not be downloaded.*call again"):

@@ -53,12 +53,28 @@ def page(
     scores: Sequence[dict] | None = None,
     progress: bool = False,
 ) -> Path:
-    """Write a self-contained HTML page with the scrubber; the written path comes back.
+    """Write a self-contained HTML page with the scrubber; 50 steps are under 4 MB.
 
-    It holds every step of the result and of the noise that it comes out of (or `steps` of them,
-    evenly spread), and `keyframes` steps of what each model alone believes; a 50-step page is under
-    4 MB. `scores` are further curves, from
-    `score_steps`. Without `path` the file is named after the prompts.
+    Parameters
+    ----------
+    trajectory : Trajectory
+    path : path, optional
+        A file's name, or a folder, where the file is named after the prompts. Folders are made.
+    item : int
+        Which of the batch.
+    steps : int, optional
+        How many of the result and of the noise that it comes out of, evenly spread; None is all.
+    keyframes : int
+        How many of what each model alone believes.
+    scores : sequence of dict, optional
+        Further curves, from `score_steps`.
+    progress : bool
+        Whether to show a bar.
+
+    Returns
+    -------
+    Path
+        Where it was written.
     """
     tag = tag_of(
         steps=steps,

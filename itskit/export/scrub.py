@@ -262,10 +262,26 @@ def score_steps(
     item: int = 0,
     count: int = 12,
 ) -> dict:
-    """A curve for `facts(scores=...)`: `judge` asked at `count` steps, evenly spread.
+    """A curve for `page(scores=...)`: what a judge says of some steps, straight lines between.
 
-    `judge` takes the Picture of a step if `guide` is 0 and its Sound otherwise. The steps between
-    are joined by straight lines.
+    Parameters
+    ----------
+    trajectory : Trajectory
+    label : str
+        The curve's name.
+    judge : callable
+        (Picture of a step if `guide` is 0, else its Sound) -> float.
+    guide : int
+        In whose colour the curve is drawn.
+    item : int
+        Which of the batch.
+    count : int
+        How many steps are judged, evenly spread.
+
+    Returns
+    -------
+    dict
+        Its label, guide, and values, one a step.
     """
     import numpy as np
 
