@@ -40,9 +40,9 @@ def main() -> None:
     methods = {
         "librosa, 32 rounds": librosa_griffin_lim,
         "itskit, 32 rounds": reconstruct,
-        "itskit, 16 rounds": lambda picture: reconstruct(picture, rounds=16),
-        "itskit, 8 rounds": lambda picture: reconstruct(picture, rounds=8),
-        "itskit, no rounds": lambda picture: reconstruct(picture, rounds=0),
+        "itskit, 16 rounds": lambda picture: reconstruct(picture, n_iter=16),
+        "itskit, 8 rounds": lambda picture: reconstruct(picture, n_iter=8),
+        "itskit, no rounds": lambda picture: reconstruct(picture, n_iter=0),
     }
     print(f"{len(sounds)} sounds of {SECONDS} s, {torch.get_num_threads()} torch thread(s)")
     print(f"{'':20s}distance ratio   short   long   wall s  cpu s  ratio")

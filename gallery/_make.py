@@ -128,12 +128,11 @@ def _write_mp3(sound, file, recipe: dict | None = None) -> None:
     from itskit.export.encode import within_full_scale
     from itskit.export.names import title_of
     from itskit.export.recipes import as_text
-    from itskit.loudness import normalise_loudness
 
     coding = {"format": "MP3", "compression_level": 0.6, "bitrate_mode": "VARIABLE"}
-    samples = normalise_loudness(sound.samples, sound.rate)
-    samples = within_full_scale(samples, sound.rate, subtype="MPEG_LAYER_III", **coding)
-    with soundfile.SoundFile(file, "w", sound.rate, 1, "MPEG_LAYER_III", **coding) as track:
+    samples, rate = sound.audible().samples, sound.rate
+    samples = within_full_scale(samples, rate, subtype="MPEG_LAYER_III", **coding)
+    with soundfile.SoundFile(file, "w", rate, 1, "MPEG_LAYER_III", **coding) as track:
         if recipe is not None:
             track.title, track.comment = title_of(recipe), as_text(recipe)
         track.write(samples)

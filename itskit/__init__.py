@@ -9,6 +9,8 @@ __version__ = "0.1.0"
 
 _HOME = {
     "load_pair": "models",
+    "Picture": "media",
+    "Sound": "media",
     "encode_prompt": "guidance",
     "Guide": "guidance",
     "estimate_noise": "guidance",

@@ -18,8 +18,8 @@ from PIL import Image
 from torch import Tensor
 
 from . import threads
-from .media import read_picture
-from .modality import Modality, Picture
+from .media import Picture, read_picture
+from .modality import Modality
 from .views import Identity
 
 MOST_IN_A_MAP = 100.0  # of a weight beside weights near 1: what is above are the levels of a mask

@@ -57,6 +57,21 @@ def written(path) -> Iterator:
             part.unlink(missing_ok=True)
 
 
+def make_folder(path) -> None:
+    """Make the folders above a file that is to be written; a file object needs none.
+
+    Raises IsADirectoryError or NotADirectoryError if a folder or a file is in the way.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        return
+    if Path(path).is_dir():
+        raise IsADirectoryError(f"{path} is a folder: expected the name of a file in it")
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise NotADirectoryError(f"{path} lies under a file: expected a folder there") from None
+
+
 def check_folder(folder) -> None:
     """Make `folder`, and see that a file can be written in it.
 

@@ -26,7 +26,8 @@ from itskit.baselines import (
 )
 from itskit.composition import compose
 from itskit.guidance import Guide, encode_prompt
-from itskit.modality import Axis, Pair, Sound
+from itskit.media import Sound
+from itskit.modality import Axis, Pair
 
 SDS = {"crops": 2, "hidden": 16, "learning_rate": 1e-2}
 

@@ -61,7 +61,7 @@ class _default:
 
     def _set(self, dtype):
         torch.set_default_dtype(dtype)
-        for table in vars(spectrogram).values():
+        for table in [*vars(mel).values(), *vars(griffin_lim).values()]:
             if hasattr(table, "cache_clear"):
                 table.cache_clear()
 

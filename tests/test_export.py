@@ -20,7 +20,7 @@ from PIL import Image
 
 from itskit import export, threads, web
 from itskit.export import encode, film, names, scrub
-from itskit.modality import Sound
+from itskit.media import Sound
 from itskit.spectrogram import row_frequencies
 
 
@@ -231,7 +231,7 @@ def test_mp3_has_the_length_of_the_sound_and_a_fifth_of_its_size(trajectory):
     from io import BytesIO
 
     sound = trajectory.sound()
-    data = encode.sound_bytes(sound.samples, sound.rate)
+    data = encode.sound_bytes(sound)
     samples, rate = soundfile.read(BytesIO(data))
     assert (len(samples), rate) == (len(sound.samples), 16000)
     assert np.corrcoef(samples, sound.samples)[0, 1] > 0.98
@@ -242,14 +242,14 @@ def test_a_sound_is_encoded_twice_only_if_it_would_clip(trajectory, monkeypatch)
     rng, written, write = np.random.default_rng(0), [], soundfile.write
     monkeypatch.setattr(soundfile, "write", lambda *a, **k: written.append(a) or write(*a, **k))
     tone = np.sin(np.arange(80000) / 8).astype(np.float32)
-    first = encode.sound_bytes(tone, 16000)
+    first = encode.sound_bytes(Sound(tone, 16000))
     assert len(written) == 1
     clicks = np.zeros(80000, np.float32)
     for k in range(0, 80000, 8000):
         clicks[k : k + 400] = rng.uniform(-1, 1, 400) * np.exp(-np.arange(400) / 80)
-    encode.sound_bytes(clicks, 16000)
+    encode.sound_bytes(Sound(clicks, 16000))
     assert len(written) == 3
-    assert len(encode.sound_bytes(tone, 16000, level=0.8)) < len(first)
+    assert len(encode.sound_bytes(Sound(tone, 16000), level=0.8)) < len(first)
 
 
 def test_a_lossy_coder_never_makes_clicks_clip():
@@ -424,12 +424,12 @@ def test_the_result_is_heard_in_full_and_all_else_is_led_by_it(tmp_path, traject
         return Sound(np.full(81920, 0.01 * len(asked), np.float32), 16000)
 
     coded = []
-    monkeypatch.setattr(encode, "sound_bytes", lambda y, rate, level: coded.append(y) or b"")
+    monkeypatch.setattr(encode, "sound_bytes", lambda sound, level: coded.append(sound) or b"")
     sound = replace(trajectory.pair.sound, render_near=near)
     quick = replace(trajectory, pair=replace(trajectory.pair, sound=sound))
     frames = list(export.page_frames(quick, keyframes=2))
     whole = trajectory.sound(11).samples
-    full = [y for y in coded if np.array_equal(y, whole)]
+    full = [y for y in coded if np.array_equal(y.samples, whole)]
     assert len(full) + len(asked) == len(frames)
     assert len(full) == 1 + torch.equal(trajectory.steps[11].latent, trajectory.steps[11].clean)
     assert all(np.array_equal(like.samples, whole) for like in asked)

@@ -18,7 +18,6 @@ from itskit import clip_clap, metrics, recipes
 from itskit.baselines import Canvas, imprint
 from itskit.composition import compose
 from itskit.metrics import PAIR_SCORERS, PAPER_SCORERS, Scorer, clap_score, clip_score
-from itskit.modality import Picture, Sound
 
 try:  # the one without torchvision; before transformers 5 it had no name of its own
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil

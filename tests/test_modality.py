@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from itskit.modality import Picture, Sound
+from itskit.media import Picture, Sound
 
 
 def _tone(gain=1.0, rate=16000, seconds=2.0):

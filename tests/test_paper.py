@@ -16,7 +16,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 import itskit
 from itskit.composition import compose
 from itskit.guidance import encode_prompt
-from itskit.modality import Sound
+from itskit.media import Sound
 from itskit.models import paper, sd
 from itskit.models.devices import Placement, choose_turns
 from itskit.models.hub import load_network

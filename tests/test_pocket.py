@@ -10,7 +10,8 @@ from PIL import Image
 
 import itskit
 from itskit import spectrogram
-from itskit.modality import Sound
+from itskit.audio.mel import mel_magnitudes
+from itskit.media import Sound
 from itskit.models import pocket
 from itskit.models.pocket.networks import Autoencoder
 from itskit.models.pocket.weights import FOLDER, dequantise, load_weights, quantise
@@ -44,9 +45,7 @@ def test_sounds_on_the_way_are_nearly_as_good_as_the_result(pair):
 
     def off(picture, sound):  # spectral convergence
         heard = spectrogram.mel_picture(sound.samples)
-        wanted, got = (
-            spectrogram._mel_magnitudes(p, spectrogram.POCKET_MEL) for p in (picture[0], heard)
-        )
+        wanted, got = (mel_magnitudes(p, spectrogram.POCKET_MEL) for p in (picture[0], heard))
         got = got * (wanted * got).sum() / got.square().sum()  # at the level that suits it best
         return float((wanted - got).norm() / wanted.norm())
 

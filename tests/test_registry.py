@@ -9,7 +9,7 @@ import torch
 
 import itskit
 from itskit.export import scrub
-from itskit.modality import Sound
+from itskit.media import Sound
 from itskit.models import registry, riffusion
 from itskit.models.paper import Voice
 

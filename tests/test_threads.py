@@ -395,6 +395,6 @@ def test_no_operation_of_the_pocket_pair_is_split(four, monkeypatch):
 
 def test_sounds_are_the_same_on_any_number_of_cpus(four):
     picture = torch.rand(128, 64, generator=torch.Generator().manual_seed(3)) ** 3
-    several = itskit.spectrogram.reconstruct(picture, rounds=3)
+    several = itskit.spectrogram.reconstruct(picture, n_iter=3)
     torch.set_num_threads(1)
-    assert (several == itskit.spectrogram.reconstruct(picture, rounds=3)).all()
+    assert (several == itskit.spectrogram.reconstruct(picture, n_iter=3)).all()

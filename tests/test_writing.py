@@ -156,7 +156,7 @@ def test_errors_about_other_files_stay_what_they_are(tmp_path):
         (tmp_path / "missing").read_bytes()
     assert caught.value.filename == str(tmp_path / "missing")
     with pytest.raises(OSError, match=r"^cannot write mode F as PNG$"):
-        from itskit.modality import Picture
+        from itskit.media import Picture
 
         Picture(Image.new("F", (2, 2))).save(tmp_path / "a.png")
 

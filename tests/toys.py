@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 from PIL import Image
 
-from itskit.modality import Modality, Pair, Picture, Sound
+from itskit.media import Picture, Sound
+from itskit.modality import Modality, Pair
 from itskit.schedule import stable_diffusion_alpha_bar
 
 SHAPE = (4, 8, 16)  # latent channels, height, width; 8 pixels to a cell

@@ -9,7 +9,8 @@ from torch import Tensor
 from .. import schedule
 from ..checks import as_seed
 from ..guidance import Guide, encode_prompt, estimate_noise
-from ..modality import Modality, Picture
+from ..media import Picture
+from ..modality import Modality
 from ..progress import tqdm
 
 

@@ -7,7 +7,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from ..loudness import normalise_loudness
+from ..media import Sound
 
 PICTURE_TYPE = "image/webp"
 MOST_PEAK = 0.96  # of what a lossy coder makes of a sound
@@ -29,24 +29,25 @@ def picture_bytes(image: Image.Image, quality: int = 90) -> bytes:
     return file.getvalue()
 
 
-def sound_bytes(
-    samples: np.ndarray, rate: int, *, loudness: bool = True, level: float = 0.4
-) -> bytes:
-    """The MP3 file of `samples` (n,) at `rate` Hz, by default at the toolkit's loudness.
+def sound_bytes(sound: Sound, *, level: float = 0.4) -> bytes:
+    """The MP3 file of what is `audible` of a sound.
 
     3 to 7 kB a second at 16 kHz, at a variable bit rate; a higher `level` of compression, in
     [0, 1], gives smaller files. Uncompressed WAV where libsndfile was built without MP3, or the
     rate is none of MP3's; browsers tell by the content.
     """
-    coding = {"format": "WAV", "subtype": "PCM_16"}
-    if sound_type() == "audio/mpeg" and rate in MP3_RATES:
-        coding = {"format": "MP3", "subtype": "MPEG_LAYER_III", "compression_level": level}
-        coding["bitrate_mode"] = "VARIABLE"
-    samples = normalise_loudness(samples, rate) if loudness else samples
-    file, peak = _encoded(samples, rate, **coding)
-    if loudness and peak > MOST_PEAK:  # seldom: few sounds pay for a second encoding
-        file, _ = _encoded(samples * (MOST_PEAK / peak), rate, **coding)
+    samples, coding = sound.audible().samples, _coding(sound.rate, level)
+    file, peak = _encoded(samples, sound.rate, **coding)
+    if peak > MOST_PEAK:  # seldom: few sounds pay for a second encoding
+        file, _ = _encoded(samples * (MOST_PEAK / peak), sound.rate, **coding)
     return file
+
+
+def _coding(rate: int, level: float = 0.4) -> dict:
+    if sound_type() != "audio/mpeg" or rate not in MP3_RATES:
+        return {"format": "WAV", "subtype": "PCM_16"}
+    mp3 = {"format": "MP3", "subtype": "MPEG_LAYER_III", "compression_level": level}
+    return mp3 | {"bitrate_mode": "VARIABLE"}
 
 
 def within_full_scale(samples: np.ndarray, rate: int, **coding) -> np.ndarray:
@@ -77,4 +78,4 @@ def probe(rate: int) -> bytes:
     """
     at = np.arange(rate // 2) - round(PROBE_AT * rate)  # samples from the click
     click = np.sinc(at / 2) * np.exp(-((at / 40) ** 2))  # a click of half the bandwidth
-    return sound_bytes(0.8 * click.astype(np.float32), rate, loudness=False)
+    return _encoded(0.8 * click.astype(np.float32), rate, **_coding(rate))[0]

@@ -74,8 +74,8 @@ def audio(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None 
     kinds |= {".ogg": ("OGG", "VORBIS"), ".mp3": ("MP3", "MPEG_LAYER_III")}
     path = file_for(path, stem_of(trajectory, item) + tag_of(step=step), *kinds)
     container, coding = kinds[path.suffix.lower()]
-    sound = trajectory.sound(item=item, **_at(step))
-    samples = normalise_loudness(sound.samples, sound.rate)
+    sound = trajectory.sound(item=item, **_at(step)).audible()
+    samples = sound.samples
     if container in ("OGG", "MP3"):
         samples = within_full_scale(samples, sound.rate, format=container, subtype=coding)
     # In memory first: on a full disk libsndfile cuts an OGG or MP3 off and says nothing.

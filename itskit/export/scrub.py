@@ -189,7 +189,7 @@ def _frame(trajectory, result: Tensor, whole: Future, track: str, step: int, lat
     sound = render(model, heard, crop)
     # Noise, and what a model believes, may be coarser: they are hard to compress.
     level = 0.4 if track == "clean" else 0.6
-    return Frame(track, step, picture, encode.sound_bytes(sound.samples, sound.rate, level=level))
+    return Frame(track, step, picture, encode.sound_bytes(sound, level=level))
 
 
 def show(trajectory: Trajectory, latent: Tensor) -> tuple[Picture, Sound]:

@@ -1,4 +1,4 @@
-"""The one reader of the pictures and recordings that people have.
+"""Picture and Sound, and the one reader of the pictures and recordings that people have.
 
     what --read_picture--> Picture --fit_picture--> Picture of the canvas's size
     what --read_sound----> Sound   --fit_sound----> Sound as long as the canvas
@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 
-from ..modality import Picture, Sound
-from .pictures import FITS, fit_picture, nearest_size, picture_of_array, plain
+from .pictures import FITS, Picture, fit_picture, nearest_size, picture_of_array, plain
 from .sounds import (
+    Sound,
     centred,
     fit_sound,
     gain,
@@ -35,6 +35,8 @@ from .sounds import (
 )
 
 __all__ = [
+    "Picture",
+    "Sound",
     "read",
     "read_picture",
     "read_sound",

@@ -1,17 +1,40 @@
-"""Pictures of any mode and depth as upright, opaque ones of 8 bits; and how they fit a canvas."""
+"""A Picture; pictures of any kind as one: upright, opaque, of 8 bits; and how it fits a canvas."""
 
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
+from io import BytesIO
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from ..modality import Picture
+from ..writing import make_folder, written
 
 FITS = ("pad", "crop", "stretch")
 HALF_A_GREY = 0.5 / 255  # how far from [0, 1] rounding alone may take a picture
 ORIENTATION = 0x0112  # Exif's
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture; a notebook shows it by itself."""
+
+    image: Image.Image
+
+    def __repr__(self) -> str:
+        return f"Picture({self.image.width} x {self.image.height} px, {self.image.mode})"
+
+    def save(self, path, format: str | None = None) -> None:
+        """Write an image file or file object; the suffix or `format` says which kind."""
+        make_folder(path)
+        with written(path) as part:
+            self.image.save(part, format=format)
+
+    def _repr_png_(self) -> bytes:
+        file = BytesIO()
+        self.save(file, format="PNG")
+        return file.getvalue()
 
 
 def plain(what: Picture | Image.Image, background="white") -> Picture:

@@ -1,19 +1,86 @@
-"""Recordings of any kind as mono samples: the seconds, the rate and the level that are meant."""
+"""A Sound; recordings of any kind as one: the seconds, the rate and the level that are meant."""
 
 from __future__ import annotations
 
 import warnings
+from base64 import b64encode
+from dataclasses import dataclass
+from io import BytesIO
 from math import gcd
+from os import PathLike
+from pathlib import Path
 
 import numpy as np
 
-from ..modality import Sound
+from ..audio.loudness import normalise_loudness
+from ..writing import make_folder, written
 
 MOST_CHANNELS = 8  # an array of more of both is a picture
 FRAME_SECONDS, PAUSE_DB = 0.02, 30.0  # frames so far below the loudest are pauses
 # Root mean squares: BS.1770's gate, and what `normalise_loudness` brings to its -20 LUFS with the
 # +30 dB that are its most.
 SILENT, FAINT = 10 ** (-70 / 20), 10 ** (-50 / 20)
+# What a plain audio element does when it begins: all other players pause (see sound.js).
+ONE_AT_A_TIME = (
+    "for (const one of document.querySelectorAll('audio')) if (one !== this) one.pause(); "
+    "new BroadcastChannel('itskit').postMessage('play')"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """Mono `samples`, float32 (n,), at `rate` Hz; a notebook shows it as a player.
+
+    `samples` are as they were recorded, or as a picture says: of whatever level, and where the
+    picture is loud, beyond 1. What reaches a person's ears, player or saved file, is `audible()`.
+    Raises ValueError if they are not (n,) finite numbers.
+    """
+
+    samples: np.ndarray
+    rate: int
+
+    def __post_init__(self):
+        samples = np.asarray(self.samples, dtype=np.float32)
+        if samples.ndim != 1 or not samples.size or not np.isfinite(samples).all():
+            raise ValueError(
+                f"Sound was given samples of shape {samples.shape}: expected (n,) finite numbers, "
+                "n > 0; average the channels, look for NaN"
+            )
+        object.__setattr__(self, "samples", samples)
+
+    def __repr__(self) -> str:
+        return f"Sound({self.duration:.2f} s at {self.rate} Hz)"
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return len(self.samples) / self.rate
+
+    def audible(self) -> Sound:
+        """The same at the loudness of all sounds, -20 LUFS, with no peak above -1 dB."""
+        return Sound(normalise_loudness(self.samples, self.rate), self.rate)
+
+    def save(self, path, format: str | None = None) -> None:
+        """Write a sound file or file object; the suffix or `format` says WAV, FLAC or OGG."""
+        import soundfile
+
+        make_folder(path)
+        samples = self.audible().samples
+        if not isinstance(path, (str, PathLike)):
+            return soundfile.write(path, samples, self.rate, format=format)
+        # In memory first: on a full disk libsndfile cuts an OGG or MP3 off and says nothing.
+        file = BytesIO()
+        soundfile.write(file, samples, self.rate, format=format or Path(path).suffix[1:])
+        with written(path) as part:
+            Path(part).write_bytes(file.getvalue())
+
+    def _repr_html_(self) -> str:
+        # One data URI, emitted once: it plays in a saved notebook and on a static page too.
+        file = BytesIO()
+        self.save(file, format="WAV")
+        data = b64encode(file.getvalue()).decode()
+        source = f"data:audio/wav;base64,{data}"
+        return f'<audio controls src="{source}" onplay="{ONE_AT_A_TIME}"></audio>'
 
 
 def mono(array: np.ndarray) -> np.ndarray:

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from .. import media
-from ..modality import Axis, Modality, Pair, Sound
-from ..spectrogram import PAPER_MEL, MelSettings, mel_picture
+from ..audio.mel import PAPER_MEL, MelSettings, mel_picture
+from ..media import Sound
+from ..modality import Axis, Modality, Pair
 from . import hub, sd
 from .devices import Placement, choose_device, choose_turns, free_memory
 from .hifigan import Generator, load_vocoder

@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from .. import media
-from ..modality import Axis, Sound
+from ..media import Sound
+from ..modality import Axis
 from .paper import Voice
 
 SR, HOP, WINDOW, N_FFT = 44100, 441, 4410, 17640  # 10 ms, 100 ms, 400 ms
 ROWS, TOP_HZ, POWER = 512, 10000, 0.25
-LOUD = 0.95  # the peak of a sound
+FULL_SCALE = WINDOW / 4  # STFT magnitude of a sine of full scale: half the sum of its Hann window
 
 
 def voice(folder: Path, device) -> Voice:
@@ -53,7 +54,7 @@ def render(picture: Tensor, n_iter: int = 32, random_state: int = 0) -> Sound:
     wanted, filters = np.pad(dark ** (1 / POWER), ((0, 0), (0, 1)), mode="edge"), _filters()
     S = filters.T @ wanted  # (bins, W + 1)
     covered = filters.sum(0)[:, None] + 1e-8
-    for _ in range(8):  # multiplicative updates (Lee & Seung 2001), as in `spectrogram.reconstruct`
+    for _ in range(8):  # multiplicative updates (Lee & Seung 2001), as in `griffin_lim`
         S *= filters.T @ (wanted / (filters @ S + 1e-8)) / covered
     options = {
         "n_fft": N_FFT,
@@ -77,6 +78,6 @@ def analyse(what, multiple: int = 64) -> Tensor:
     peak = max(1e-9, float(np.abs(y).max()))
     S = np.abs(librosa.stft(y, n_fft=N_FFT, hop_length=HOP, win_length=WINDOW))
     amplitudes = _filters() @ S[:, : len(y) // HOP]  # (512, W), lowest first
-    reached = peak * media.gain(y, SR, LOUD / peak) / LOUD  # 1 for all that is loud enough
+    reached = peak * media.gain(y, SR, 1 / peak)  # 1 for all that is loud enough
     dark = (reached * amplitudes / max(1e-6, float(amplitudes.max()))) ** POWER
     return torch.from_numpy(1 - dark[::-1].copy()).float()[None, None]

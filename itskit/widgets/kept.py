@@ -71,9 +71,8 @@ def figure(picture: bytes, caption: str, sound: bytes = b"", kind: str = encode.
 
 def result_figure(result: Trajectory) -> str:
     """A result as HTML: its picture, its sound, and the words that it was made of."""
-    sound = result.sound()
     picture = encode.picture_bytes(result.picture().image)
-    return figure(picture, words(result), encode.sound_bytes(sound.samples, sound.rate))
+    return figure(picture, words(result), encode.sound_bytes(result.sound()))
 
 
 def words(result: Trajectory) -> str:

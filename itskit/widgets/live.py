@@ -13,7 +13,6 @@ from .. import web
 from ..composition import Run
 from ..composition import composing as composing_function
 from ..guidance import collect_notes
-from ..loudness import normalise_loudness
 from ..modality import Pair
 from ..settings import Settings
 from ..trajectory import Trajectory
@@ -105,9 +104,8 @@ class Live(Kept, anywidget.AnyWidget):
         return result
 
     def _show(self, result: Trajectory) -> None:
-        sound = result.sound()
-        heard = normalise_loudness(sound.samples, sound.rate)  # quiet pairs and loud ones alike
-        samples = (heard * 32767).round().astype("<i2").tobytes()
+        sound = result.sound().audible()
+        samples = (sound.samples * 32767).round().astype("<i2").tobytes()
         with self.hold_sync():  # seen and heard together
             self.rate, self.samples = sound.rate, samples
             self.picture = _png(result.picture().image)

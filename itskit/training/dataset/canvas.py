@@ -7,8 +7,8 @@ Every function takes a numpy Generator and returns float32 in [0, 1].
 import numpy as np
 from PIL import Image
 
+from ...audio.mel import POCKET_MEL
 from ...baselines import press_into
-from ...spectrogram import POCKET_MEL
 
 ROWS, COLUMNS = 128, 512
 DECIBELS = POCKET_MEL.decibels

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from ...spectrogram import POCKET_MEL, mel_picture
+from ...audio.mel import POCKET_MEL, mel_picture
 
 # Sets by one publisher share drawings; they are held out together.
 FAMILIES = ("noto", "fluent", "emojione", "twemoji", "icon-park", "streamline", "fa7", "carbon")

@@ -275,7 +275,7 @@ class Ear:
         self.render = render
 
     def __call__(self, canvases, k):
-        sounds = [self.render(canvas) for canvas in canvases]
+        sounds = [self.render(canvas).audible() for canvas in canvases]
         return self.of_sounds([(sound.samples, sound.rate) for sound in sounds], k)
 
     def of_sounds(self, sounds, k):

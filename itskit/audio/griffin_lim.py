@@ -1,0 +1,135 @@
+"""Sound from mel pictures: Griffin-Lim with a guess of the phase to begin with.
+
+    picture --> mel magnitudes --> magnitude, phase --> rounds of STFT --> y
+
+The letters of the papers, what they are called here, and in what they are counted:
+
+    t, ω          frames and bins: hop_length samples and sr / n_fft Hz apart
+    X             spectrum     complex STFT (frames, bins)
+    |X|           magnitude, S
+    φ = arg X     phase        radians
+    v             target       mel magnitudes that the picture asks for (frames, n_mels)
+    F             filters      mel filters (n_mels, bins): F |X| should be v
+    ∂log|X|/∂t    per_frame    nepers a frame
+    ∂log|X|/∂ω    per_bin      nepers a bin
+    ∂φ/∂t         along        radians a frame:  2π hop_length ω / n_fft + ρ ∂log|X|/∂ω
+    ∂φ/∂ω         across       radians a bin:    −π − (∂log|X|/∂t) / ρ
+    ρ             ratio        hop_length n_fft / γ, of a Gaussian window exp(−π t² / γ)
+    P_C X         consistent   stft(istft(X)), the nearest spectrum that a sound has
+    α             0.9          how far on in the direction of the last change (Perraudin et al.)
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import pi
+
+import numpy as np
+import torch
+
+from ..renamed import renamed
+from ..threads import own_thread
+from .mel import POCKET_MEL, MelSettings, mel_filters, mel_magnitudes, stft, window
+
+
+@renamed(seed="random_state", rounds="n_iter")
+@own_thread
+def reconstruct(
+    picture, mel: MelSettings = POCKET_MEL, random_state: int = 0, *, n_iter: int = 32, near=None
+) -> np.ndarray:
+    """A sound (frames * hop_length,) whose mel picture is as near to `picture` as possible.
+
+    `picture` (n_mels, frames) is clipped to [0, 1]. Fast Griffin-Lim (Griffin & Lim 1984;
+    Perraudin, Balazs & Søndergaard 2013), in which a picture does not fix the magnitude of every
+    bin but only what the mel filters see of it (as in Masuyama, Ueno & Ono 2023, arXiv
+    2307.12232): each of `n_iter` rounds goes through the waveform, a little on in the direction of
+    the last change, and scales each bin towards the picture. Black means "no louder than black", so
+    a black picture is silent. The picture leaves the phase open: the same `random_state` gives the
+    same samples, another turns them. Or the phase is that of `near` (a tensor), the sound of a
+    picture like it: few rounds do then.
+
+    Raises ValueError if the picture has another shape or holds NaN.
+    """
+    led, target = near is not None, mel_magnitudes(picture, mel)  # (frames, n_mels)
+    filters = mel_filters(mel)
+    magnitude = target / filters.sum(1) @ filters  # (frames, bins)
+    for _ in range(2 if led else 6):  # multiplicative: sharpen what the filters blurred
+        magnitude = magnitude * _gain_towards(target, magnitude, mel)
+    phase = stft(near, mel).angle() if led else _initial_phase(magnitude, mel, random_state)
+    spectrum = torch.polar(magnitude, phase)
+    previous = None
+    for _ in range(n_iter):
+        consistent = stft(_istft(spectrum, mel), mel)
+        ahead = consistent if previous is None else consistent + 0.9 * (consistent - previous)
+        spectrum = ahead * _gain_towards(target, ahead.abs(), mel)
+        previous = consistent
+    return _istft(spectrum, mel).numpy()
+
+
+def _gain_towards(target, magnitude, mel: MelSettings) -> torch.Tensor:
+    """Factors (frames, bins) that bring `magnitude` nearer to the mel magnitudes `target`.
+
+    The mean, over the filters that see a bin, of wanted / present (the multiplicative update of
+    Lee & Seung 2001 for the Kullback-Leibler divergence). Below black all levels are alike.
+    """
+    filters, black = mel_filters(mel), np.exp(mel.log_min)
+    present = (magnitude @ filters.T).clamp_min(black)  # (frames, n_mels)
+    return (target.clamp_min(black) / present) @ filters / filters.sum(0).clamp_min(1e-8)
+
+
+def _initial_phase(magnitude: torch.Tensor, mel: MelSettings, random_state: int) -> torch.Tensor:
+    """Phase (frames, bins) in radians, guessed from the slopes of the log magnitude.
+
+    For a Gaussian window both derivatives of the phase follow from the magnitude alone (Průša,
+    Balazs & Søndergaard 2017). As in its real-time form (Průša & Søndergaard 2016) frame follows
+    frame; where that takes the loudest path through a heap, here each bin averages, weighted by
+    magnitude, what its predecessor, both neighbours and a pulse struck in this frame would say.
+    """
+    S = magnitude.numpy()
+    bins = np.arange(S.shape[1])
+    log_S = np.pad(np.log(np.maximum(S, 1e-5 * S.max() + 1e-9)), 1, mode="edge")
+    per_frame, per_bin = (slope[1:-1, 1:-1] for slope in np.gradient(log_S))  # (frames, bins)
+    # A Hann window resembles the Gaussian of γ = 0.25645 win_length².
+    ratio = mel.hop_length * mel.n_fft / (0.25645 * mel.win_length**2)
+    along = 2 * pi * mel.hop_length / mel.n_fft * bins + ratio * per_bin  # radians a frame
+    across = -pi - per_frame / ratio  # radians a bin; -pi since a frame starts n_fft / 2 early
+    onward = np.exp(0.5j * (along[1:] + along[:-1])).astype(np.complex64)  # (frames - 1, bins)
+    upward = np.exp(0.5j * (across[:, 1:] + across[:, :-1])).astype(np.complex64)
+    turn = 2 * pi * np.random.default_rng(random_state).random()
+    pulse = (0.5 * S * np.exp(1j * (np.cumsum(across, axis=1) + turn))).astype(np.complex64)
+    frame, frames = pulse[0], np.empty_like(pulse)
+    for n in range(len(S)):
+        frame = pulse[n] + (frame * onward[n - 1] if n else 0)
+        neighbour = S[n] * _direction(frame)
+        frame[1:] += neighbour[:-1] * upward[n]
+        frame[:-1] += neighbour[1:] * upward[n].conj()
+        frame = frames[n] = S[n] * _direction(frame)
+    return torch.from_numpy(np.angle(frames))
+
+
+def _direction(z: np.ndarray) -> np.ndarray:
+    return z / np.maximum(np.abs(z), 1e-20)  # zero stays zero
+
+
+def _istft(spectrum: torch.Tensor, mel: MelSettings) -> torch.Tensor:
+    """The sound (frames * hop_length,) whose `stft` is nearest (Griffin & Lim 1984, eq. 6)."""
+    frames = torch.fft.irfft(spectrum, n=mel.n_fft) * window(mel)  # (frames, n_fft)
+    return _overlap_add(frames, mel) / _overlapping_windows(len(frames), mel)
+
+
+def _overlap_add(frames: torch.Tensor, mel: MelSettings) -> torch.Tensor:
+    """Sum frames (frames, n_fft), a hop apart, and cut the padding off: (frames * hop_length,)."""
+    hop, pieces = mel.hop_length, -(-mel.n_fft // mel.hop_length)
+    frames = torch.nn.functional.pad(frames, (0, pieces * hop - mel.n_fft))
+    frames = frames.reshape(len(frames), pieces, hop)
+    total = frames.new_zeros(len(frames) + pieces - 1, hop)
+    for k in range(pieces):
+        total[k : k + len(frames)] += frames[:, k]
+    start = (mel.n_fft - hop) // 2
+    return total.flatten()[start : start + len(frames) * hop]
+
+
+@lru_cache(maxsize=8)
+def _overlapping_windows(frames: int, mel: MelSettings) -> torch.Tensor:
+    """Sum of the squared windows over each sample, (frames * hop_length,)."""
+    return _overlap_add(window(mel).square().expand(frames, -1), mel)
