@@ -213,22 +213,20 @@ def facts(
     *,
     item: int = 0,
     scores: Sequence[dict] | None = None,
-    mel: MelSettings | None = None,
     start: str = "noise",
 ) -> dict:
     """All that a scrubber needs beside its frames, as a JSON-able dict.
 
     `scores` are curves to draw with the diagnosis: dicts of label, values (one a step, or None)
-    and guide (whose colour); by default those of the pair's own scorers. `mel` places hertz and
-    seconds; by default the pair's own axis. Where it has none no hertz are shown, and the result
-    itself is asked how long it sounds. It begins with the "noise" or, by `start`, on the "result".
+    and guide (whose colour); by default those of the pair's own scorers. Where the sound model has
+    no axis no hertz are shown, and the result itself is asked how long it sounds. It begins with
+    the "noise" or, by `start`, on the "result".
     """
     pair, latent = _pair(trajectory), trajectory.latent
     scores = diagnose.scores(trajectory, item) if scores is None else list(scores)
     factor = pair.image.vae_scale_factor
     height, width = latent.shape[-2] * factor, latent.shape[-1] * factor - _crop(trajectory)
-    axis = Axis.of(mel) if mel else pair.sound.axis
-    if axis is not None:
+    if (axis := pair.sound.axis) is not None:
         hertz, seconds, rate = [round(f, 1) for f in axis.hertz], width * axis.seconds, axis.rate
     else:
         sound = trajectory.sound(item=item)

