@@ -9,7 +9,8 @@ from torch import Tensor
 
 from . import media, schedule
 from .codec import encode
-from .modality import Pair, Picture, Sound
+from .media import Picture, Sound
+from .modality import Pair
 from .settings import Settings
 from .trajectory import Trajectory
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .modality import Picture, Sound
+from .media import Picture, Sound, resample
 
 CLIP = "openai/clip-vit-base-patch16"
 CLAP = "laion/clap-htsat-unfused"
@@ -116,10 +116,8 @@ def clap_score(sound: Sound, prompt: str, model: str | Path = CLAP) -> float:
 
 def clap_input(sound: Sound) -> np.ndarray:
     """The samples (n,) at 48 kHz, their peak at 1, at most 10 s."""
-    import librosa
-
-    y = librosa.resample(sound.samples, orig_sr=sound.rate, target_sr=CLAP_RATE)
-    return librosa.util.normalize(y)[: CLAP_RATE * CLAP_SECONDS]
+    y = resample(sound.samples, sound.rate, CLAP_RATE)
+    return (y / max(1e-9, np.abs(y).max()))[: CLAP_RATE * CLAP_SECONDS]
 
 
 @lru_cache(maxsize=1)

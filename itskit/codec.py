@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import media
-from .modality import Modality, Picture, Sound
+from .media import Picture, Sound
+from .modality import Modality
 from .sampling import check_width
 
 

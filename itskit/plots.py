@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 
 from . import diagnose
-from .media import read_picture
-from .modality import Axis, Picture
-from .spectrogram import MelSettings
+from .audio.mel import MelSettings
+from .media import Picture, read_picture
+from .modality import Axis
 from .trajectory import Trajectory
 from .web import PALETTE
 

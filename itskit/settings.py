@@ -9,7 +9,8 @@ import numpy as np
 
 from .checks import lookup
 from .guidance import weight_map
-from .modality import Pair, Picture
+from .media import Picture
+from .modality import Pair
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from . import recipes
 from .codec import decode, mel_picture
-from .modality import Pair, Picture, Sound, make_folder
+from .media import Picture, Sound
+from .modality import Pair
 from .sampling import Step
-from .writing import written
+from .writing import make_folder, written
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from itskit.modality import Axis, Modality, Pair, Picture, Sound
+from itskit.media import Picture, Sound
+from itskit.modality import Axis, Modality, Pair
 from itskit.sampling import Step
 from itskit.schedule import add_noise, noise_from_clean, stable_diffusion_alpha_bar, timesteps
 from itskit.spectrogram import POCKET_MEL, row_frequencies

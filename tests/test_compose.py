@@ -15,7 +15,7 @@ from itskit import recipes
 from itskit.codec import encode
 from itskit.composition import compose, guides
 from itskit.guidance import Guide, encode_prompt
-from itskit.modality import Picture, Sound
+from itskit.media import Picture, Sound
 from itskit.recomposition import recompose
 from itskit.sampling import init_latent, sample
 from itskit.schedule import add_noise, timesteps

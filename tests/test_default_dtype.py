@@ -9,7 +9,8 @@ import torch
 from toys import pair as toy_pair
 
 import itskit
-from itskit import baselines, clip_clap, spectrogram
+from itskit import baselines, clip_clap
+from itskit.audio import griffin_lim, mel
 
 SHORT = {"num_inference_steps": 2, "progress": False}
 

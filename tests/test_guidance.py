@@ -9,7 +9,7 @@ from PIL import Image
 from toys import SHAPE, gaussian, tiny_unet
 
 from itskit.guidance import Guide, blend, encode_prompt, estimate_noise, weight_map, weight_maps
-from itskit.modality import Picture
+from itskit.media import Picture
 from itskit.schedule import stable_diffusion_alpha_bar
 
 GRID = SHAPE[1:]

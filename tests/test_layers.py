@@ -17,14 +17,14 @@ ROOT = Path(itskit.__file__).parent
 # A module may import modules of lower ranks. `compose` stands on ranks 0 to 3 alone, and what
 # stands beside it (the seed search, the baselines) may stand on it.
 RANKS = {
-    "loudness": -1,
-    "threads": -1,  # below all, `spectrogram` among them
+    "renamed": -1,
+    "threads": -1,  # below all, `audio` among them
     "checks": -1,
     "schedule": 0,
     "solvers": 0.5,
     "views": 0,
     "recipes": 0,
-    "spectrogram": 0,
+    "audio": 0,
     "intervals": 0,
     "progress": 0,
     "writing": 0,

@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw
 import itskit
 from itskit import media
 from itskit.beginning import describe
-from itskit.media import pictures
-from itskit.modality import Axis, Picture, Sound
+from itskit.media import Picture, Sound, pictures
+from itskit.modality import Axis
 from itskit.models import paper, pocket, riffusion
 from itskit.spectrogram import PAPER_MEL, POCKET_MEL
 from itskit.trajectory import Trajectory

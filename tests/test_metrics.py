@@ -17,6 +17,7 @@ from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, CLIPConfig
 from itskit import clip_clap, metrics, recipes
 from itskit.baselines import Canvas, imprint
 from itskit.composition import compose
+from itskit.media import Picture, Sound
 from itskit.metrics import PAIR_SCORERS, PAPER_SCORERS, Scorer, clap_score, clip_score
 
 try:  # the one without torchvision; before transformers 5 it had no name of its own

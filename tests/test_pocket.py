@@ -38,6 +38,13 @@ def test_the_axis_places_a_tone_where_it_is_painted(pair):
     assert axis.hertz[row + 1] < 1000 < axis.hertz[row - 1]
 
 
+def test_samples_are_as_loud_as_the_picture_says(pair):
+    picture = 0.9 * torch.rand(1, 128, 64, generator=torch.Generator().manual_seed(1)) ** 3
+    louder = (picture + 0.05) * (picture > 0)  # decibels: 5% of the way from black to white
+    loud, louder = (np.std(pair.sound.render(p).samples) for p in (picture, louder))
+    assert 20 * np.log10(louder / loud) == pytest.approx(0.05 * pair.sound.axis.decibels, abs=0.5)
+
+
 def test_sounds_on_the_way_are_nearly_as_good_as_the_result(pair):
     result = itskit.compose(pair, "a palm tree", "birds", seed=5, num_inference_steps=4)
     pictures = [torch.from_numpy(result.mel_picture(k))[None] for k in range(4)]

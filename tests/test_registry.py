@@ -111,7 +111,9 @@ def test_a_sound_survives_being_painted():
     y = sum(np.sin(2 * np.pi * hz * t) * np.exp(-fade * t) for hz, fade in partials) / 4
     picture = riffusion.analyse(Sound(y.astype(np.float32), 44100))[0]  # (1, 512, 64)
     sound = riffusion.render(picture, n_iter=8)
-    assert abs(sound.samples).max() == pytest.approx(0.95)
     again = riffusion.analyse(sound)[0]
     assert (again - picture).abs().mean() < 0.01 < picture.std()
     assert np.array_equal(sound.samples, riffusion.render(picture, n_iter=8).samples)
+    fainter = riffusion.render(1 - (1 - picture) / 2, n_iter=8)  # the fourth root of the amplitude
+    np.testing.assert_allclose(fainter.samples, sound.samples / 16, atol=1e-4)
+    assert 0.1 < abs(sound.samples).max() < 2  # not far from full scale

@@ -13,7 +13,8 @@ from itskit import plots, sampling
 from itskit.codec import decode, encode
 from itskit.export.scrub import facts, show
 from itskit.guidance import Guide, encode_prompt
-from itskit.modality import Pair, Picture, Sound
+from itskit.media import Picture, Sound
+from itskit.modality import Pair
 from itskit.sampling import denoise_step, init_latent, sample
 from itskit.schedule import stable_diffusion_alpha_bar, timesteps
 from itskit.trajectory import Trajectory

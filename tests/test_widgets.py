@@ -27,8 +27,8 @@ from PIL import Image
 import itskit
 from itskit import widgets
 from itskit.composition import Run
-from itskit.loudness import integrated_loudness
-from itskit.modality import Sound
+from itskit.media import Sound
+from itskit.spectrogram import integrated_loudness
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from .. import recipes
 from ..codec import render
-from ..modality import Pair, Picture, Sound
+from ..media import Picture, Sound
+from ..modality import Pair
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from .. import recipes, schedule
 from ..checks import as_seed
 from ..guidance import Guide, encode_prompt, estimate_noise
-from ..modality import Pair, make_folder
+from ..modality import Pair
 from ..sampling import init_latent
-from ..writing import written
+from ..writing import make_folder, written
 from .canvas import Canvas
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..loudness import normalise_loudness
 from ..trajectory import Trajectory
 from ..web import PALETTE
 from ..writing import written

@@ -10,8 +10,8 @@ from os import sep
 from pathlib import Path
 
 from .. import recipes
-from ..modality import make_folder
 from ..trajectory import Trajectory
+from ..writing import make_folder
 from .recipes import recipe_of
 
 # Names that Windows keeps for devices, with any suffix.

@@ -17,9 +17,8 @@ from torch import Tensor
 
 from .. import diagnose, recipes, threads
 from ..codec import render
-from ..modality import Axis, Picture, Sound
+from ..media import Picture, Sound
 from ..schedule import predict_clean
-from ..spectrogram import MelSettings
 from ..trajectory import Trajectory
 from . import again, encode
 from .names import stem_of

@@ -46,7 +46,10 @@ def _filters() -> np.ndarray:
 
 
 def render(picture: Tensor, n_iter: int = 32, random_state: int = 0) -> Sound:
-    """A picture (1 or 3, 512, W) -> W / 100 s of sound at 44.1 kHz, its peak at 0.95."""
+    """A picture (1 or 3, 512, W) -> W / 100 s of sound at 44.1 kHz.
+
+    Riffusion's pictures know no level. Here black is the magnitude of a sine of full scale.
+    """
     import librosa
 
     dark = 1 - picture.float().cpu().mean(0).flip(0).clamp(0, 1).numpy()  # (512, W), lowest first
@@ -56,14 +59,10 @@ def render(picture: Tensor, n_iter: int = 32, random_state: int = 0) -> Sound:
     covered = filters.sum(0)[:, None] + 1e-8
     for _ in range(8):  # multiplicative updates (Lee & Seung 2001), as in `griffin_lim`
         S *= filters.T @ (wanted / (filters @ S + 1e-8)) / covered
-    options = {
-        "n_fft": N_FFT,
-        "hop_length": HOP,
-        "win_length": WINDOW,
-        "random_state": random_state,
-    }
-    y = librosa.griffinlim(S, n_iter=n_iter, length=HOP * dark.shape[1], **options)
-    return Sound(y * (LOUD / max(1e-6, np.abs(y).max())), SR)
+    options = {"n_fft": N_FFT, "hop_length": HOP, "win_length": WINDOW}
+    options |= {"length": HOP * dark.shape[1], "random_state": random_state}
+    y = librosa.griffinlim(S, n_iter=n_iter, **options)
+    return Sound(y * FULL_SCALE, SR)
 
 
 def analyse(what, multiple: int = 64) -> Tensor:

@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ..modality import Modality, Picture
+from ..media import Picture
+from ..modality import Modality
 from .devices import Placement
 from .hub import load_network
 

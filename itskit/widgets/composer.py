@@ -16,7 +16,8 @@ from ..codec import decode
 from ..composition import Run
 from ..composition import composing as composing_function
 from ..guidance import collect_notes, weight_map
-from ..modality import Pair, Picture
+from ..media import Picture
+from ..modality import Pair
 from ..sampling import Step
 from ..settings import Settings
 from ..trajectory import Trajectory

@@ -7,7 +7,7 @@ from html import escape
 
 from .. import recipes
 from ..export import encode
-from ..modality import ONE_AT_A_TIME
+from ..media.sounds import ONE_AT_A_TIME
 from ..trajectory import Trajectory
 
 VIEW = "application/vnd.jupyter.widget-view+json"
