@@ -12,7 +12,7 @@ from pathlib import Path
 
 from itskit import __version__
 
-SOLVERS = ("ddim", "dpmpp_2m")
+SOLVERS = ("ddim", "dpmpp_2m", "ddpm")
 FITS = ("pad", "crop", "stretch")
 VIEWS = ("identity", "flip_time", "flip_frequency", "rotate_180", "negate")
 UNSAID = {

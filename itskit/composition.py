@@ -202,7 +202,7 @@ def composing(
         latent, first_step = beginning.begin_from(init, pair, noise, timesteps, settings)
     steps = sample(
         speaking, latent, num_inference_steps=count, solver=settings.solver,
-        spacing=settings.spacing, first_step=first_step,
+        spacing=settings.spacing, first_step=first_step, seeds=seeds,
     )  # fmt: skip
     recipe = _recipe(pair, speaking, settings) | {"seeds": seeds, "preset": preset}
     recipe["init"] = None if init is None else beginning.describe(init)

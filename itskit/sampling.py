@@ -13,7 +13,7 @@ from . import schedule
 from .checks import as_seeds
 from .guidance import Guide, estimate_noises, weight_maps, weighted_mean
 from .modality import Modality, Pair
-from .solvers import Solver, as_solver
+from .solvers import Solver, as_solver, draw_noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,12 +92,14 @@ def denoise_step(
     timesteps: Tensor,
     solver: str | Solver = "ddim",
     previous: Step | None = None,
+    seeds: Sequence[int] | None = None,
 ) -> Step:
     """One step of "Images that Sound" (Chen et al. 2024, arXiv 2405.12221), for any guides.
 
     Each guide that speaks estimates the noise in `latent` (B, C, h, w) at `timesteps[index]`, the
     noises are blended, and the solver goes to the next timestep. A multistep solver looks back at
-    the `previous` step. Raises ValueError if the guides do not fit the latent or all are silent.
+    the `previous` step; one that draws noise takes it from `seeds`, one for each item. Raises
+    ValueError if the guides do not fit the latent or all are silent.
     """
     if previous is None:  # else they were checked when the run began
         _check(guides, latent)
@@ -120,8 +122,20 @@ def denoise_step(
         solver.final_alpha_bar(alpha_bar) if is_last else alpha_bar[timesteps[index + 1]]
     )
     before = previous and (previous.clean, alpha_bar[previous.t])
-    after = solver.step(latent, clean, noise, alpha_bar[t], alpha_bar_next, before)
+    fresh = {}
+    if getattr(solver, "draws_noise", False):
+        fresh = {"fresh": draw_noise(_known(seeds, solver), index, latent)}
+    after = solver.step(latent, clean, noise, alpha_bar[t], alpha_bar_next, before, **fresh)
     return Step(index, t, latent, after, clean, noises, tuple(parts.mean((1, 2)).tolist()))
+
+
+def _known(seeds: Sequence[int] | None, solver: Solver) -> list[int]:
+    if seeds is None:
+        raise ValueError(
+            f"the solver {solver.name!r} draws noise: expected seeds=[...], one for each item, "
+            "such as those of init_latent"
+        )
+    return as_seeds(seeds)
 
 
 def sample(
@@ -132,10 +146,14 @@ def sample(
     solver: str | Solver = "ddim",
     spacing: str = "leading",
     first_step: int = 0,
+    seeds: int | Sequence[int] | None = None,
+    previous: Step | None = None,
 ) -> Iterator[Step]:
     """Denoise `latent` (B, C, h, w), one Step at a time; whoever pulls may stop at any time.
 
-    With `first_step` > 0 the run is entered late, by a latent noised to that step's timestep.
+    With `first_step` > 0 the run is entered late, by a latent noised to that step's timestep. What
+    goes on from a run's step k is `sample(guides, step.latent, first_step=k + 1, previous=step,
+    ...)`. A solver that draws noise takes it from `seeds`, one for each item.
     """
     timesteps, solver = schedule.timesteps(num_inference_steps, spacing), as_solver(solver)
     if not 0 <= first_step < len(timesteps):
@@ -143,10 +161,12 @@ def sample(
             f"first_step={first_step}: expected 0 to {len(timesteps) - 1}, as "
             f"num_inference_steps={num_inference_steps}"
         )
-    step = None
+    _check(guides, latent)
+    step = previous
     for index in range(first_step, len(timesteps)):
         step = denoise_step(
-            guides, latent, index=index, timesteps=timesteps, solver=solver, previous=step
-        )
+            guides, latent, index=index, timesteps=timesteps, solver=solver, previous=step,
+            seeds=seeds,
+        )  # fmt: skip
         latent = step.latent
         yield step

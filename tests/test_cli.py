@@ -352,7 +352,13 @@ def test_help_shows_defaults_and_choices_and_comes_by_itself(run):
     shown = " ".join(out.split())
     for option in re.findall(r"\n  (--(?!debug|help)[a-z-]+.*?)(?=\n  -|\Z)", out, re.S):
         assert re.search(r"\([^()]+\)|one result for each", " ".join(option.split())), option
-    for said in ("pocket 8, paper 100", "{ddim,dpmpp_2m}", "{fast,paper}", "(0.5)", "1 to 999"):
+    for said in (
+        "pocket 8, paper 100",
+        "{ddim,dpmpp_2m,ddpm}",
+        "{fast,paper}",
+        "(0.5)",
+        "1 to 999",
+    ):
         assert said in shown
     assert "0 keeps the file" not in shown
 

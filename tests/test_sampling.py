@@ -17,6 +17,7 @@ from itskit.media import Picture, Sound
 from itskit.modality import Pair
 from itskit.sampling import denoise_step, init_latent, sample
 from itskit.schedule import stable_diffusion_alpha_bar, timesteps
+from itskit.solvers import draw_noise
 from itskit.trajectory import Trajectory
 from itskit.views import Rotate180
 
@@ -244,13 +245,14 @@ def test_each_seed_has_its_own_unit_noise():
     assert torch.equal(latent[7:8], torch.randn(1, *SHAPE, generator=generator))
 
 
-@pytest.mark.parametrize("solver", ["ddim", "dpmpp_2m"])
+@pytest.mark.parametrize("solver", ["ddim", "dpmpp_2m", "ddpm"])
 def test_an_item_of_a_batch_is_its_seed_alone(solver):
-    toys = pair()
+    toys, seeds = pair(), (3, -1, 2**64 - 1)
     guides = [_guide(toys.image, start=0.2), _guide(toys.sound)]
-    batch = _last(guides, init_latent(toys, [3, 1, 8]), num_inference_steps=8, solver=solver)
-    for item, seed in enumerate((3, 1, 8)):
-        alone = _last(guides, init_latent(toys, seed), num_inference_steps=8, solver=solver)
+    settings = {"num_inference_steps": 8, "solver": solver}
+    batch = _last(guides, init_latent(toys, seeds), **settings, seeds=seeds)
+    for item, seed in enumerate(seeds):
+        alone = _last(guides, init_latent(toys, seed), **settings, seeds=seed)
         assert _distance(batch.latent[item], alone.latent[0]) < 1e-5
 
 
@@ -276,6 +278,29 @@ def test_a_late_entry_continues_the_run():
     rest = list(sample([_guide(network)], run[3].latent, num_inference_steps=10, first_step=4))
     assert [step.index for step in rest] == [4, 5, 6, 7, 8, 9]
     assert torch.equal(rest[-1].latent, run[-1].latent)
+
+
+@pytest.mark.parametrize("solver", ["ddim", "dpmpp_2m", "ddpm"])
+def test_a_run_goes_on_from_any_of_its_steps(solver):
+    network, settings = tiny_unet(), {"num_inference_steps": 6, "solver": solver, "seeds": [5]}
+    run = list(sample([_guide(network)], init_latent(network, 5), **settings))
+    rest = sample([_guide(network)], run[2].latent, **settings, first_step=3, previous=run[2])
+    assert torch.equal(list(rest)[-1].latent, run[-1].latent)
+
+
+def test_fresh_noise_is_unit_and_of_no_other_seed_step_or_stream():
+    seeds, like = range(40), init_latent(tiny_unet(), range(40))
+    drawn = [draw_noise(seeds, index, like, stream) for index, stream in ((0, 0), (1, 0), (0, 1))]
+    for noise in drawn:
+        assert noise.mean() == pytest.approx(0, abs=0.02)
+        assert noise.std() == pytest.approx(1, abs=0.02)
+    flat = torch.stack([like, *drawn]).reshape(4 * 40, -1).double()
+    likeness = torch.corrcoef(flat) - torch.eye(160)
+    assert likeness.abs().max() < 0.25  # 512 numbers each: the largest of 12,720 by chance
+    with pytest.raises(ValueError, match="2 seeds for 40 items: expected one for each item"):
+        draw_noise([1, 2], 0, like)
+    with pytest.raises(ValueError, match=r"'ddpm' draws noise: expected seeds=\[...\]"):
+        next(sample([_guide(tiny_unet())], like, solver="ddpm"))
 
 
 def test_a_step_changes_nothing_but_what_it_returns():
@@ -338,7 +363,10 @@ def test_nan_latents_are_refused():
     ("settings", "message"),
     [
         ({"num_inference_steps": 0}, "num_inference_steps=0: expected a whole number"),
-        ({"solver": "euler"}, r"unknown solver 'euler': expected one of \['ddim', 'dpmpp_2m'\]"),
+        (
+            {"solver": "euler"},
+            r"unknown solver 'euler': expected one of \['ddim', 'ddpm', 'dpmpp_2m'\]",
+        ),
         ({"spacing": "even"}, "unknown spacing 'even'"),
         ({"first_step": 30}, "first_step=30: expected 0 to 29"),
         ({"first_step": -1}, "first_step=-1: expected 0 to 29"),
