@@ -1,7 +1,7 @@
-"""What may be said on the command line: checked before anything is loaded.
+"""The options of the command line, checked before anything is loaded.
 
-Nothing here imports torch. What the named pairs take is written down once more, so that wrong
-values are refused and `--help` has numbers before gigabytes are fetched; a test compares.
+Nothing here imports torch. The defaults of the named pairs are repeated here, so that wrong values
+are refused, and `--help` shows numbers, before gigabytes are downloaded; a test compares both.
 """
 
 import argparse
@@ -15,12 +15,14 @@ from itskit import __version__
 SOLVERS = ("ddim", "dpmpp_2m", "ddpm")
 FITS = ("pad", "crop", "stretch")
 VIEWS = ("identity", "flip_time", "flip_frequency", "rotate_180", "negate")
-UNSAID = {
+INIT_DEFAULTS = {  # of options that need --init
     "strength": "0.7",
     "init_fit": "pad",
     "init_background": "white",
     "init_start": "0",
     "init_duration": "all that fit",
+}
+OTHER_DEFAULTS = {
     "image_stop": "1",
     "sound_stop": "1",
     "image_view": "identity",
@@ -36,7 +38,7 @@ LARGE = {
     "image_start": 0.1,
     "sound_start": 0.0,
 }
-# What each pair takes where nothing is said. A folder of pocket weights is like "pocket".
+# The defaults of each pair. A folder of pocket weights has those of "pocket".
 PAIRS = {
     "pocket": LARGE
     | {
@@ -55,18 +57,18 @@ WIDTHS = {"pocket": (512, 128), "paper": (1024, 64), "riffusion": (512, 64)}  # 
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse whose errors are one line, like every other error here."""
+    """argparse with errors of one line, as everywhere in this package."""
 
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
 def usual(keyword: str) -> str:
-    """What counts where nothing is said, for `--help`: "pocket 8, paper 100", or what both have."""
+    """The default of a setting, for `--help`: "pocket 8, paper 100", or one value for both."""
     if keyword == "width":
         return ", ".join(f"{name} {width}" for name, (width, _) in WIDTHS.items())
     if keyword not in LARGE:
-        return UNSAID.get(keyword, "nothing")
+        return (INIT_DEFAULTS | OTHER_DEFAULTS).get(keyword, "none")
     said = {name: PAIRS[name][keyword] for name in ("pocket", "paper")}
     said = {name: v if isinstance(v, str) else f"{v:g}" for name, v in said.items()}
     if len(set(said.values())) == 1:
@@ -75,8 +77,10 @@ def usual(keyword: str) -> str:
 
 
 def _type(name: str, expected: str, read: Callable) -> Callable:
-    """An argparse type: what `read` makes of a text; a text that it raises ValueError for, or makes
-    None of, is refused with what was `expected`."""
+    """An argparse type that returns `read(text)`.
+
+    If `read` raises ValueError or returns None, the error says what was `expected`.
+    """
 
     def parse(text: str):
         try:
@@ -99,7 +103,7 @@ def whole_number(low: int, high: float = inf) -> Callable:
 
 
 def number(low: float = -inf, high: float = inf, *, without: Sequence[float] = ()) -> Callable:
-    """A finite number from `low` to `high`, but none of those `without`."""
+    """A finite number from `low` to `high`, except those in `without`."""
 
     def read(text):
         value = float(text)
@@ -117,7 +121,7 @@ def _range(low: float, high: float) -> str:
 
 words = _type("WORDS", "words", lambda text: text if text.strip() else None)
 anything = _type("WORDS", "words", str)
-file = _type("FILE", "a file that is there", lambda text: text if Path(text).is_file() else None)
+file = _type("FILE", "an existing file", lambda text: text if Path(text).is_file() else None)
 seed = whole_number(-(2**63), 2**64 - 1)  # what PyTorch takes
 seeds = _type(
     "SEEDS",
@@ -150,33 +154,40 @@ view = _type("VIEW", ", ".join(VIEWS), lambda text: text if text in VIEWS else N
 fraction = number(0, 1, without=[1])
 until = number(0, 1, without=[0])
 
-# Flag, keyword of `itskit.compose`, type, help. What is not given is left to preset and pair.
+# Flag, keyword of `itskit.compose`, type, help. Without the flag the preset or the pair decides.
 SETTINGS = (
-    ("--image-negative", "image_negative", anything, "what the picture should keep away from"),
-    ("--sound-negative", "sound_negative", anything, "what the sound should keep away from"),
-    ("--steps", "num_inference_steps", whole_number(1, 999), "denoising steps, 1 to 999"),
+    ("--image-negative", "image_negative", anything, "words for what should not be seen"),
+    ("--sound-negative", "sound_negative", anything, "words for what should not be heard"),
+    ("--steps", "num_inference_steps", whole_number(1, 999), "number of denoising steps, 1 to 999"),
     ("--image-scale", "image_scale", number(), "classifier-free guidance scale of the picture"),
     ("--sound-scale", "sound_scale", number(), "classifier-free guidance scale of the sound"),
     ("--image-weight", "image_weight", number(0), "weight of the image model in the blend"),
     ("--sound-weight", "sound_weight", number(0), "weight of the sound model in the blend"),
-    ("--image-start", "image_start", fraction, "fraction of the run at which its model joins"),
-    ("--sound-start", "sound_start", fraction, "fraction of the run at which its model joins"),
-    ("--image-stop", "image_stop", until, "fraction of the run at which its model leaves"),
-    ("--sound-stop", "sound_stop", until, "fraction of the run at which its model leaves"),
-    ("--image-view", "image_view", view, f"how its model looks at the canvas: {', '.join(VIEWS)}"),
-    ("--sound-view", "sound_view", view, "the same for the sound model"),
-    ("--width", "width", whole_number(1), "of the picture in pixels, hence length of the sound"),
-    ("--strength", "strength", number(0, 1, without=[0]), "with --init: how much of it to change, "
-     "above 0; little keeps the file, 1 forgets it"),
-    ("--init-fit", "init_fit", fit, f"an --init picture of another shape: {', '.join(FITS)}"),
-    ("--init-background", "init_background", colour, "what a transparent --init picture lies on"),
-    ("--init-start", "init_start", number(0), "second of the --init recording to begin at"),
-    ("--init-duration", "init_duration", number(0, without=[0]), "its seconds to use"),
+    ("--image-start", "image_start", fraction, "when the image model begins: fraction of the run"),
+    ("--sound-start", "sound_start", fraction, "when the sound model begins: fraction of the run"),
+    ("--image-stop", "image_stop", until, "when the image model stops: fraction of the run"),
+    ("--sound-stop", "sound_stop", until, "when the sound model stops: fraction of the run"),
+    ("--image-view", "image_view", view,
+     f"view of the canvas for the image model: {', '.join(VIEWS)}"),
+    ("--sound-view", "sound_view", view,
+     "view of the canvas for the sound model: the same choices"),
+    ("--width", "width", whole_number(1),
+     "width of the picture in pixels, which sets the length of the sound"),
+    ("--strength", "strength", number(0, 1, without=[0]), "with --init: how much to change, "
+     "above 0; small values keep the picture or sound, 1 keeps hardly anything of it"),
+    ("--init-fit", "init_fit", fit,
+     f"with --init: how to fit a picture of other proportions: {', '.join(FITS)}"),
+    ("--init-background", "init_background", colour,
+     "with --init: colour behind a transparent picture"),
+    ("--init-start", "init_start", number(0),
+     "with --init: where in the recording to begin, in seconds"),
+    ("--init-duration", "init_duration", number(0, without=[0]),
+     "with --init: how much of the recording to use, in seconds"),
 )  # fmt: skip
 
 
 def contradiction(args: argparse.Namespace) -> str | None:
-    """What is wrong with settings of `compose` that are each right for itself; None if nothing."""
+    """The error in settings of `compose` that are valid alone but not together, or None."""
     like = args.pair if args.pair in PAIRS else "pocket"
     if args.preset not in (None, *PRESETS[like]):
         known = ", ".join(PRESETS[like])
@@ -187,34 +198,37 @@ def contradiction(args: argparse.Namespace) -> str | None:
         return (
             f"argument --width: expected a multiple of {unit}, such as {nearest}, got {args.width}"
         )
-    for keyword in UNSAID:
+    for keyword in INIT_DEFAULTS:
         if getattr(args, keyword) is not None and args.init is None:
             flag = f"--{keyword.replace('_', '-')}"
             return f"argument {flag}: expected --init beside it, a picture or a sound to change"
-    if not _somebody_begins(args, like):
+    if not _a_model_begins(args, like):
         return (
-            "arguments --image-weight, --sound-weight, --image-start and --sound-start: nobody "
-            "speaks in the first step; expected a weight above 0 with a start of 0"
+            "arguments --image-weight, --sound-weight, --image-start and --sound-start: no model "
+            "works in the first step; expected a weight above 0 with a start of 0"
         )
     return None
 
 
-def _somebody_begins(args: argparse.Namespace, like: str) -> bool:
+def _a_model_begins(args: argparse.Namespace, like: str) -> bool:
     settings = dict(PAIRS[like] if args.preset is None else LARGE)
     if args.preset is not None:
         settings["num_inference_steps"] = PRESET_STEPS[args.preset]
     given = {name: getattr(args, name) for name in settings}
     settings |= {name: value for name, value in given.items() if value is not None}
-    speaking = [name for name in ("image", "sound") if settings[f"{name}_weight"] > 0]
-    if len(speaking) == 1 and given[f"{speaking[0]}_start"] is None:
-        return True  # alone, it begins
+    working = [name for name in ("image", "sound") if settings[f"{name}_weight"] > 0]
+    if len(working) == 1 and given[f"{working[0]}_start"] is None:
+        return True  # a model that works alone begins at once
     steps = settings["num_inference_steps"]
-    return any(round(settings[f"{name}_start"] * steps) == 0 for name in speaking)
+    return any(round(settings[f"{name}_start"] * steps) == 0 for name in working)
 
 
 def parser() -> argparse.ArgumentParser:
-    """All commands with their options; `args.command` says which one was typed."""
-    whole = Parser(prog="itskit", description="Images that sound: one picture that also plays.")
+    """All commands with their options; `args.command` is the one that was typed."""
+    whole = Parser(
+        prog="itskit",
+        description="Make images that sound: a picture that is also the spectrogram of a sound.",
+    )
     whole.add_argument("--version", action="version", version=f"itskit {__version__}")
     commands = whole.add_subparsers(
         title="commands", dest="command", required=True, metavar="COMMAND"
@@ -222,26 +236,28 @@ def parser() -> argparse.ArgumentParser:
 
     def command(name: str, about: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=about)
-        made.add_argument("--debug", action="store_true", help="show where an error came from")
+        made.add_argument("--debug", action="store_true", help="show the traceback of an error")
         made.set_defaults(parser=made)
         return made
 
-    compose = command("compose", "two prompts in, one picture that is also a sound out")
-    hunt = command("hunt", "the best of many seeds")
+    compose = command("compose", "make a picture that is also a sound from two prompts")
+    hunt = command("hunt", "compose with many seeds and keep the best")
     again = command("again", "make a result from its recipe")
-    printing = command("print", "a drawing of yours printed into a recording of yours")
-    info = command("info", "versions, weights, licences")
+    printing = command("print", "print your own drawing into your own recording")
+    info = command("info", "show versions, weights and licences")
     _add_seed(compose)
     _add_seeds(hunt)
     for each in (compose, hunt):
         _add_settings(each)
-    recipe = "the .json, or any file that itskit made"
+    recipe = "its .json, or any other file that itskit made"
     again.add_argument("recipe", metavar="RECIPE", type=file, help=recipe)
     for each in (compose, hunt, again):
         _add_start(each)
     _add_printing(printing)
     for each in (compose, hunt, again, printing):
-        each.add_argument("--out", default="out", type=Path, help="folder for the files (out)")
+        each.add_argument(
+            "--out", default="out", type=Path, help="folder to write the files to (out)"
+        )
     for each in (compose, hunt, printing, info):
         _add_pair(each, "pocket")
     _add_pair(again, None)
@@ -251,50 +267,52 @@ def parser() -> argparse.ArgumentParser:
 def _add_seed(command: argparse.ArgumentParser) -> None:
     either = command.add_mutually_exclusive_group()
     either.add_argument(
-        "--seed", type=seed, default=0, metavar="N", help="where the noise comes from (0)"
+        "--seed", type=seed, default=0, metavar="N", help="seed of the random noise (0)"
     )
-    either.add_argument("--seeds", type=seeds, metavar="1,2,3", help="one result for each")
+    either.add_argument(
+        "--seeds", type=seeds, metavar="1,2,3", help="several seeds: one result for each"
+    )
 
 
 def _add_seeds(command: argparse.ArgumentParser) -> None:
-    which = "how many, or which: 1,2,3 (16)"
+    which = "how many seeds to try, or which: 1,2,3 (16)"
     command.add_argument("--seeds", type=tried, default=range(16), metavar="16", help=which)
     some = {"type": whole_number(1), "default": 4, "metavar": "N"}
-    command.add_argument("--keep", **some, help="how many of them to write (4)")
-    command.add_argument("--batch", **some, help="how many at a time (4)")
+    command.add_argument("--keep", **some, help="how many of the results to write (4)")
+    command.add_argument("--batch", **some, help="how many seeds to compose at a time (4)")
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
     """The prompts, and the settings of `compose`."""
     for name, verb in (("IMAGE_PROMPT", "look"), ("SOUND_PROMPT", "sound")):
-        about = f"what it should {verb} like"
+        about = f"words for what it should {verb} like"
         command.add_argument(name.lower(), metavar=name, type=words, help=about)
     for flag, keyword, kind, text in SETTINGS:
         text = f"{text} ({usual(keyword)})"
         command.add_argument(flag, dest=keyword, type=kind, metavar=kind.__name__, help=text)
-    solver = f"who takes the steps ({usual('solver')})"
+    solver = f"formula of a denoising step ({usual('solver')})"
     command.add_argument("--solver", choices=SOLVERS, help=solver)
     presets = sorted({name for names in PRESETS.values() for name in names})
-    settings = "a named set of settings (none); pocket has paper, the others have both"
+    settings = "named set of settings (none); pocket has only paper"
     command.add_argument("--preset", choices=presets, help=settings)
 
 
 def _add_start(command: argparse.ArgumentParser) -> None:
-    start = "start from a picture or a recording (from noise)"
+    start = "picture or recording to start from (noise)"
     command.add_argument("--init", metavar="FILE", type=file, help=start)
-    command.add_argument("--no-video", action="store_true", help="no MP4 (there is one)")
-    command.add_argument("--no-page", action="store_true", help="no HTML page (there is one)")
+    command.add_argument("--no-video", action="store_true", help="do not write the MP4 (off)")
+    command.add_argument("--no-page", action="store_true", help="do not write the HTML page (off)")
 
 
 def _add_printing(command: argparse.ArgumentParser) -> None:
-    drawing, recording = "a picture; ink on light paper is seen, too", "a sound, of any length"
+    drawing, recording = "picture; ink on light paper is recognised", "sound of any length"
     command.add_argument("drawing", metavar="DRAWING", type=file, help=drawing)
     command.add_argument("recording", metavar="RECORDING", type=file, help=recording)
-    level = "dB below the loudest sound at which the drawing stands (50)"
+    level = "how much quieter the drawing is than the loudest sound, in dB (50)"
     command.add_argument("--level", type=number(0), default=50.0, metavar="X", help=level)
-    cut = "dB by which the sound is quieter where the drawing is dark (16)"
+    cut = "how much to lower the sound where the drawing is dark, in dB (16)"
     command.add_argument("--cut", type=number(0), default=16.0, metavar="X", help=cut)
-    ink = "whether dark is what is drawn (if the picture's border is light)"
+    ink = "draw what is dark instead of what is bright (if the border is light)"
     command.add_argument("--invert", action=argparse.BooleanOptionalAction, help=ink)
     command.set_defaults(no_video=True)
 

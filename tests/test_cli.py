@@ -121,12 +121,14 @@ def test_settings_reach_the_recipe(run, tmp_path):
     flags = ["--image-scale", 3, "--sound-scale", 4, "--image-weight", 0.25, "--sound-weight", 0.75]
     flags += ["--image-start", 0.5, "--sound-start", 0, "--solver", "dpmpp_2m", "--width", 256]
     flags += ["--image-negative", "fog", "--sound-negative", "rain"]
+    flags += ["--image-stop", 0.75, "--sound-view", "flip_time"]
     code, _, err = run("compose", *WORDS, *QUICK, *flags)
     assert code == 0, err
     recipe = json.loads(one_file(tmp_path / "out", ".json").read_text(encoding="utf-8"))
     expected = {"image_scale": 3, "sound_scale": 4, "image_weight": 0.25, "sound_weight": 0.75}
     expected |= {"image_start": 0.5, "sound_start": 0, "solver": "dpmpp_2m", "width": 256}
     expected |= {"image_negative": "fog", "sound_negative": "rain"}
+    expected |= {"image_stop": 0.75, "sound_view": "flip_time"}
     said = {**recipe, **recipes.arguments(recipe)}
     assert {key: said[key] for key in expected} == expected
     with Image.open(one_file(tmp_path / "out", ".png")) as image:
@@ -272,9 +274,9 @@ def test_what_cannot_be_printed_is_one_clear_line(run, tmp_path, monkeypatch):
         (["compose", *WORDS, "--sound-scale", "inf"], "--sound-scale: expected a number"),
         (["compose", *WORDS, "--image-weight", "-1"], "--image-weight: expected a number, 0 or"),
         (["compose", *WORDS, "--image-start", "1"], "--image-start: expected a number from 0 to 1"),
-        (["compose", *WORDS, "--image-weight", "0", "--sound-weight", "0"], "nobody speaks"),
+        (["compose", *WORDS, "--image-weight", "0", "--sound-weight", "0"], "no model works"),
         (["compose", *WORDS, "--image-start", "0.5", "--sound-start", "0.2"], "--sound-start"),
-        (["compose", *WORDS, "--preset", "paper", "--sound-start", "0.2"], "nobody speaks"),
+        (["compose", *WORDS, "--preset", "paper", "--sound-start", "0.2"], "no model works"),
         (
             ["compose", *WORDS, "--strength", "0"],
             "--strength: expected a number from 0 to 1, not 0",
@@ -297,16 +299,16 @@ def test_what_cannot_be_printed_is_one_clear_line(run, tmp_path, monkeypatch):
         (["compose", *WORDS, "--seeds", "1;2"], "--seeds: expected whole numbers with commas"),
         (["compose", *WORDS, "--seeds", "1,,2"], "--seeds: expected whole numbers with commas"),
         (["compose", *WORDS, "--seed", "1", "--seeds", "1,2"], "--seed"),
-        (["compose", *WORDS, "--init", "missing.png"], "--init: expected a file that is there"),
+        (["compose", *WORDS, "--init", "missing.png"], "--init: expected an existing file"),
         (["compose", *WORDS, "--out", "a-file"], "--out: a-file is or lies under a file"),
         (["compose", *WORDS, "--out", "a-file/deep"], "--out: a-file/deep is or lies under a file"),
         (["hunt", *WORDS, "--keep", "0"], "--keep: expected a whole number, 1 or more, got '0'"),
         (["hunt", *WORDS, "--batch", "none"], "--batch: expected a whole number, 1 or more"),
         (["hunt", *WORDS, "--seeds", "some"], "--seeds: expected how many (1 or more), or which"),
         (["hunt", *WORDS, "--seeds", "0"], "--seeds: expected how many (1 or more), or which"),
-        (["again", "missing.json"], "RECIPE: expected a file that is there, got 'missing.json'"),
+        (["again", "missing.json"], "RECIPE: expected an existing file, got 'missing.json'"),
         (["again", "a-file", "--pair", "nonesuch"], "--pair: expected pocket"),
-        (["print", "missing.png", "a-file"], "DRAWING: expected a file that is there"),
+        (["print", "missing.png", "a-file"], "DRAWING: expected an existing file"),
         (["print", "a-file"], "RECORDING"),
         (["print", "a-file", "a-file", "--level", "-5"], "--level: expected a number, 0 or more"),
         (["print", "a-file", "a-file", "--cut", "much"], "--cut: expected a number, 0 or more"),

