@@ -25,11 +25,28 @@ CLAP_RATE, CLAP_SECONDS = 48000, 10
 
 
 def clip_score(picture, prompt: str, model: str | Path = CLIP) -> float:
-    """Cosine, at least 0, between a picture and words: the mean over overlapping squares.
+    """Cosine between a picture and words, by CLIP: the mean over overlapping squares.
 
-    `picture` is a Picture, PIL image, or array (H, W), (1, H, W) or (3, H, W) in [0, 1] with
-    H <= W; its channels are averaged, since what is scored is a spectrogram. The squares are H
-    pixels wide and H / 8 apart. `model` is a repository or folder of a transformers CLIP model.
+    Parameters
+    ----------
+    picture : Picture, PIL image or array
+        (H, W), (1, H, W) or (3, H, W) in [0, 1], H <= W. Channels are averaged, since it is a
+        spectrogram. The squares are H pixels wide and H / 8 apart.
+    prompt : str
+    model : str or path
+        A repository or folder of a transformers CLIP model.
+
+    Returns
+    -------
+    float
+        At least 0.
+
+    Raises
+    ------
+    ValueError
+        For a picture of another shape or range.
+    ConnectionError
+        If the model cannot be downloaded.
     """
     clip, tokenizer, size = _clip(str(model))
     words = _read(tokenizer, prompt).to(clip.device)
@@ -99,10 +116,25 @@ def _clip(source: str):
 
 
 def clap_score(sound: Sound, prompt: str, model: str | Path = CLAP) -> float:
-    """Cosine, at least 0, between a sound and words.
+    """Cosine between a sound and words, by CLAP.
 
-    The sound is resampled to 48 kHz and its peak brought to 1; of more than 10 s the first are
-    heard. `model` is a repository or folder of a transformers CLAP model.
+    Parameters
+    ----------
+    sound : Sound
+        It is resampled to 48 kHz and scaled to a peak of 1; the first 10 s are used.
+    prompt : str
+    model : str or path
+        A repository or folder of a transformers CLAP model.
+
+    Returns
+    -------
+    float
+        At least 0.
+
+    Raises
+    ------
+    ConnectionError
+        If the model cannot be downloaded.
     """
     clap, tokenizer, features = _clap(str(model))
     words = _read(tokenizer, prompt, max_length=77)

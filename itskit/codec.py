@@ -15,9 +15,26 @@ from .sampling import check_width
 
 @torch.no_grad()
 def decode(modality: Modality, latent: Tensor, crop: int = 0):
-    """The Picture or Sound in `latent` (1, C, h, w), or a list of B of them for (B, C, h, w).
+    """The pictures or sounds in a latent.
 
-    `crop` pixels, and the sound that they are, are cut from the right edge.
+    Parameters
+    ----------
+    modality : Modality
+        Its networks decode; the image modality gives pictures, the sound modality sounds.
+    latent : Tensor
+        (B, C, h, w).
+    crop : int
+        Pixels, and the sound that they are, to cut from the right edge.
+
+    Returns
+    -------
+    Picture or Sound, or a list of B of them if B > 1
+
+    Examples
+    --------
+    >>> latent = itskit.init_latent(pair, seeds=[7])
+    >>> itskit.decode(pair.sound, latent)
+    Sound(5.12 s at 16000 Hz)
     """
     pictures = modality.decode(latent).float().cpu()  # (B, 1 or 3, H, W)
     results = [render(modality, picture, crop) for picture in pictures]
@@ -25,10 +42,22 @@ def decode(modality: Modality, latent: Tensor, crop: int = 0):
 
 
 def render(modality: Modality, picture: Tensor, crop: int = 0) -> Picture | Sound:
-    """What a whole decoded picture (1 or 3, H, W) shows or plays, without its last `crop` columns.
+    """What a decoded picture shows or plays.
 
     It is cut after rendering, as in the paper, whose vocoder hears the whole: a wave made of a part
     would end otherwise.
+
+    Parameters
+    ----------
+    modality : Modality
+    picture : Tensor
+        (1 or 3, H, W) in [0, 1], the whole canvas.
+    crop : int
+        Columns to cut from the right edge.
+
+    Returns
+    -------
+    Picture or Sound
     """
     whole, width = modality.render(picture), picture.shape[-1]
     if isinstance(whole, Sound):
@@ -55,18 +84,39 @@ def encode(
     start: float = 0.0,
     duration: float | None = None,
 ) -> Tensor:
-    """The latent (1, C, h, w) of whatever `media.read` reads; a latent or Trajectory gives its own.
+    """The latent of a picture or a recording.
 
-    Bare samples are at the rate of `modality.axis`.
+    Parameters
+    ----------
+    modality : Modality
+    what
+        Whatever `media.read` reads; bare samples are at the rate of `modality.axis`. A latent or
+        Trajectory gives its own latent.
+    width : int, optional
+        Of the canvas, in pixels. A sound is cut to it or followed by silence.
+    fit : {"pad", "crop", "stretch"}
+        How a picture of other proportions is fitted; "pad" fills with the colour of its edge.
+    background : colour
+        What a transparent picture is laid on.
+    start, duration : float
+        The seconds of a recording that are used; without `duration` all from `start` on.
 
-    width            of the canvas in pixels, to which a sound is cut or followed by silence
-    fit              of a picture of other proportions: "pad" (with the colour of its edge), "crop"
-                     or "stretch"
-    background       what a transparent picture is laid on
-    start, duration  the seconds of a recording that are used
+    Returns
+    -------
+    Tensor
+        (1, C, h, w).
 
-    Raises ValueError, or FileNotFoundError, for what cannot be read, and for a width that the
-    networks cannot take.
+    Raises
+    ------
+    ValueError
+        For what cannot be read, and for a width that the networks cannot take.
+    FileNotFoundError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> itskit.encode(pair.image, "drawing.png").shape
+    torch.Size([1, 4, 16, 64])
     """
     channels, height, _ = modality.latent_shape
     what = getattr(what, "latent", what)  # of a Step or Trajectory

@@ -28,9 +28,21 @@ def guide_names(trajectory: Trajectory) -> list[str]:
 
 
 def cosines(trajectory: Trajectory, item: int = 0, guides: tuple[int, int] = (0, 1)) -> np.ndarray:
-    """Cosine between the noise estimates of two guides, (steps,); NaN where one is silent.
+    """Cosine between the noise estimates of two guides at every step.
 
-    1 where both want the same change, 0 where they have nothing to do with each other.
+    Parameters
+    ----------
+    trajectory : Trajectory
+    item : int
+        Which of the batch.
+    guides : tuple of int
+        Which two.
+
+    Returns
+    -------
+    array
+        (steps,): 1 where both want the same change, 0 where their changes have nothing to do with
+        each other, NaN where one is silent.
     """
     values = np.full(len(trajectory), np.nan)
     for i in range(len(trajectory)):
@@ -42,9 +54,19 @@ def cosines(trajectory: Trajectory, item: int = 0, guides: tuple[int, int] = (0,
 
 
 def norms(trajectory: Trajectory, item: int = 0) -> np.ndarray:
-    """Root mean square of each guide's noise estimate, (steps, guides); NaN where it is silent.
+    """Root mean square of each guide's noise estimate.
 
-    Without guidance it is near 1, the size of the noise; a large guidance scale inflates it.
+    Parameters
+    ----------
+    trajectory : Trajectory
+    item : int
+        Which of the batch.
+
+    Returns
+    -------
+    array
+        (steps, guides): near 1, the size of the noise, without guidance; more with a large guidance
+        scale; NaN where a guide is silent.
     """
     values = np.full((len(trajectory), len(guide_names(trajectory))), np.nan)
     for i in range(len(trajectory)):
@@ -55,12 +77,23 @@ def norms(trajectory: Trajectory, item: int = 0) -> np.ndarray:
 
 
 def shares(trajectory: Trajectory, item: int = 0) -> np.ndarray:
-    """Each guide's part in every update, (steps, guides), adding up to 1.
+    """Each guide's part in every update.
 
-    The blend is a sum, so its squared length falls into one part for each guide,
-    `<w_g eps_g, eps> / <eps, eps>`: how far that voice carried the update. It is 0 for a silent
-    guide, and can leave [0, 1] when voices pull against each other. Trajectories saved without
-    noises give the weights instead.
+    The blend is a sum, so its squared length is the sum of one part for each guide,
+    `<w_g eps_g, eps> / <eps, eps>`: how far that guide moved the latent.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        If it was saved without noises, the result is the weights.
+    item : int
+        Which of the batch.
+
+    Returns
+    -------
+    array
+        (steps, guides), adding up to 1: 0 for a silent guide, and outside [0, 1] where guides pull
+        against each other.
     """
     values = np.zeros((len(trajectory), len(guide_names(trajectory))))
     for i, step in enumerate(trajectory.steps):
@@ -88,9 +121,18 @@ def updates(trajectory: Trajectory, item: int = 0) -> np.ndarray:
 
 
 def scores(trajectory: Trajectory, item: int = 0) -> list[dict]:
-    """How much each step's clean latent is like each prompt, by the pair's own scorers.
+    """How much each step's clean estimate is like each prompt, by the pair's own scorers.
 
-    A list of {"label", "guide", "values" (steps,)}; empty where the pair has no scorers.
+    Parameters
+    ----------
+    trajectory : Trajectory
+    item : int
+        Which of the batch.
+
+    Returns
+    -------
+    list of dict
+        {"label", "guide", "values" (steps,)} for each prompt; empty if the pair has no scorers.
     """
     judges = trajectory.pair.scorers if trajectory.pair else {}
     clean = torch.stack([step.clean[item] for step in trajectory.steps]).float()  # (steps, C, h, w)
@@ -111,14 +153,29 @@ WRONG = {
 
 
 def failures(trajectory: Trajectory, item: int = 0, wrong: dict = WRONG) -> list[str]:
-    """The usual ways to fail ("Images that Sound", limitations) of which a result shows the signs.
+    """Signs of the usual failures ("Images that Sound", limitations).
 
-    "no picture"        its picture scores no better than with most of the `wrong` prompts
-    "no sound"          the same of its sound
-    "silence"           nothing in it can be heard
-    "seeds look alike"  the items of a batch hardly differ
+    A result without any need not be a success.
 
-    Without scorers in the pair only the last two are looked for. No sign is no proof of success.
+    Parameters
+    ----------
+    trajectory : Trajectory
+    item : int
+        Which of the batch.
+    wrong : dict
+        "image" and "sound" -> prompts that do not fit, to compare scores with.
+
+    Returns
+    -------
+    list of str
+        "no picture", "no sound": it scores no better than with most of the `wrong` prompts (only if
+        the pair has scorers). "silence": nothing can be heard. "seeds look alike": the items of the
+        batch hardly differ.
+
+    Examples
+    --------
+    >>> itskit.diagnose.failures(result)
+    ['no picture']
     """
     found = []
     judges = trajectory.pair.scorers if trajectory.pair else {}
@@ -142,7 +199,7 @@ def failures(trajectory: Trajectory, item: int = 0, wrong: dict = WRONG) -> list
 
 
 def likeness(vectors: Tensor) -> float:
-    """The mean cosine between two of the unit vectors (B, D), B > 1: 1 where all are the same."""
+    """The mean cosine between two of the unit vectors (B, D), B > 1; 1 if all are the same."""
     count, cosines = len(vectors), vectors @ vectors.T  # (B, B)
     return float((cosines.sum() - cosines.trace()) / (count * (count - 1)))
 

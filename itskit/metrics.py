@@ -31,8 +31,16 @@ from .progress import tqdm
 
 @dataclass(frozen=True)
 class Scorer:
-    """`score(result, item, prompt)` is a number, higher where an item of a result (a Trajectory or
-    a Canvas) is more like the prompt; `of` says which prompt is meant, "image" or "sound"."""
+    """A way to measure results.
+
+    Attributes
+    ----------
+    of : {"image", "sound"}
+        Which prompt it compares with.
+    score : callable
+        (result, item, prompt) -> float, higher where that item of a Trajectory or Canvas is more
+        like the prompt.
+    """
 
     of: str
     score: Callable[..., float]
@@ -65,11 +73,26 @@ def scores(
     scorers: dict[str, Scorer] | None = None,
     prompts: tuple[str | None, str | None] | None = None,
 ) -> dict[str, list[float]]:
-    """What each scorer says of each item of a result: {"image": [...], "sound": [...]}.
+    """The scores of each item of a result.
 
-    scorers  name -> Scorer; None takes the pair's own if it has them, else CLIP and CLAP
-    prompts  (image, sound) to score against, such as the sound that a picture was made without;
-             None takes those that the result was made with, and leaves out what had none
+    Parameters
+    ----------
+    result : Trajectory or Canvas
+    scorers : dict of str to Scorer, optional
+        None takes the pair's own if it has them, else CLIP and CLAP.
+    prompts : tuple of str or None, optional
+        (image, sound) to compare with, such as a sound prompt that was not used. None takes the
+        prompts of the result, and leaves out what had none.
+
+    Returns
+    -------
+    dict
+        Scorer's name -> scores of the items: {"image": [...], "sound": [...]}.
+
+    Examples
+    --------
+    >>> itskit.metrics.scores(itskit.compose(pair, "a crown", "a trombone playing", seeds=[1, 2]))
+    {'image': [0.31, 0.28], 'sound': [0.17, 0.22]}
     """
     if scorers is None:
         scorers = PAIR_SCORERS if result.pair.scorers else PAPER_SCORERS
@@ -99,12 +122,27 @@ def _summary(found: Sequence[dict[str, list[float]]], interval: Callable) -> dic
 def evaluate(
     results, *, scorers=None, prompts=None, interval: Callable = interval
 ) -> dict[str, float]:
-    """Scores of all items of one result or several: {"n": items, "image": mean, "image_interval":
-    half of the 95% interval, ...}, a flat dict.
+    """Mean scores of one result or several, with intervals.
 
-    The arguments are those of `scores`. The interval is over items: several seeds of few prompts
-    say little about other prompts; of one item it is NaN. `interval=paper_interval` makes bars as
-    the paper does, to stand beside its numbers.
+    Parameters
+    ----------
+    results : Trajectory, Canvas, or list of them
+    scorers, prompts
+        As for `scores`.
+    interval : callable
+        `interval` (95%, Student's t), `share_interval`, or `paper_interval` to compare with the
+        paper's numbers. It is over items: many seeds of few prompts say little about other prompts.
+
+    Returns
+    -------
+    dict
+        {"n": items, "image": mean, "image_interval": half of the interval, ...}; of one item the
+        interval is NaN.
+
+    Raises
+    ------
+    ValueError
+        Without results.
     """
     results = list(results) if isinstance(results, (list, tuple)) else [results]
     if not results:
@@ -124,13 +162,33 @@ def compare(
     progress: bool = True,
     **settings,
 ) -> dict[str, dict[str, float]]:
-    """Each way of making something of the same (image, sound) prompts and seeds, in numbers.
+    """Several ways to make something of the same prompts and seeds, in numbers.
 
-    Each model alone bounds what its scorer can say; "composed" is the method. `others` adds ways:
-    name -> function (pair, image_prompt, sound_prompt, seeds=…), such as {"imprint":
-    baselines.imprint}. `seeds` are which, or how many. `settings` go to `compose`. All are scored
-    against both prompts. Values are means over seeds, so that the interval, over prompts, says what
-    to expect of another prompt.
+    Each model alone shows the best that its scorer can be expected to say; "composed" is the
+    method.
+
+    Parameters
+    ----------
+    pair : Pair
+    prompts : sequence of (str, str)
+        Image and sound prompts. All ways are compared with both.
+    seeds : int or sequence of int
+        How many, or which.
+    others : dict of str to callable, optional
+        More ways, (pair, image_prompt, sound_prompt, seeds=...) -> result: {"imprint":
+        baselines.imprint}.
+    scorers, interval
+        As for `evaluate`.
+    progress : bool
+        Whether to show a bar.
+    **settings
+        Of `compose`.
+
+    Returns
+    -------
+    dict of dict
+        Way -> numbers as of `evaluate`, for `table`. Values are means over seeds and the interval
+        is over prompts, so that it says what to expect of another prompt.
     """
 
     def made_by(*speaking):
@@ -153,9 +211,19 @@ def compare(
 
 
 def table(rows: dict[str, dict[str, float]], digits: int = 3) -> str:
-    """Rows of `evaluate` or `compare` as a Markdown table, "mean ± half of the 95% interval".
+    """Numbers as a Markdown table, "mean ± half of the 95% interval".
 
-    One value alone has no interval: it says nothing of the next.
+    Parameters
+    ----------
+    rows : dict of dict
+        Name -> what `evaluate` returns; or what `compare` returns.
+    digits : int
+        After the point.
+
+    Returns
+    -------
+    str
+        A single value is shown without an interval.
     """
     columns = [c for c in dict.fromkeys(name for row in rows.values() for name in row) if c != "n"]
     columns = [column for column in columns if not column.endswith("_interval")]
@@ -175,8 +243,13 @@ def table(rows: dict[str, dict[str, float]], digits: int = 3) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Cycle:
-    """A mel picture that was `asked` for, and the one that is `heard` in the sound made of it,
-    both (H, W) in [0, 1]."""
+    """The mel picture that a sound was made of, and that of the sound itself.
+
+    Attributes
+    ----------
+    asked, heard : array
+        (H, W) in [0, 1], before and after.
+    """
 
     asked: np.ndarray
     heard: np.ndarray
@@ -193,10 +266,20 @@ class Cycle:
 
 
 def vocoder_cycle(result, item: int = 0) -> Cycle:
-    """The wave of a result analysed again, to be laid beside the picture that it was made of.
+    """How much of a picture survives in its sound, which is analysed again.
 
-    Analysis brings every sound to one level, so that a constant difference of levels, the median
-    over what is not black in either, is taken out.
+    Analysis brings all sounds to one level. So a constant difference of levels, the median over
+    what is not black in either, is taken out.
+
+    Parameters
+    ----------
+    result : Trajectory or Canvas
+    item : int
+        Which of the batch.
+
+    Returns
+    -------
+    Cycle
     """
     asked = result.mel_picture(item=item)  # (H, W)
     heard = result.pair.sound.analyse(result.sound(item=item))[0, 0].numpy()  # (H, W')

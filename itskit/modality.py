@@ -13,12 +13,18 @@ from .media import Picture, Sound
 
 @dataclass(frozen=True)
 class Axis:
-    """What the rows and columns of a sound model's pictures mean to the ear.
+    """What the rows and columns of a sound model's pictures mean.
 
-    hertz    centre frequency of each row (H,), highest first
-    seconds  that a column lasts
-    rate     of the sounds, in Hz
-    decibels  from black to white, if grey levels are decibels
+    Attributes
+    ----------
+    hertz : tuple of float
+        Centre frequency of each row, (H,), highest first.
+    seconds : float
+        Length of a column.
+    rate : int
+        Of the sounds, in Hz.
+    decibels : float or None
+        From black to white, if grey levels are decibels.
     """
 
     hertz: tuple[float, ...] = field(repr=False)
@@ -35,27 +41,39 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class Modality:
-    """What the core knows of a diffusion model (N items, C latent channels, L tokens).
+    """A diffusion model as a record of functions (N items, C latent channels, L tokens).
 
-    encode_prompt     text -> prompt_embeds (1, L, D), L the same for every text
-    predict_noise     latent (N, C, h, w), t, prompt_embeds (N, L, D) -> noise (N, C, h, w); for a
-                      small network on the CPU, wrapped in `threads.own_thread`
-    encode, decode    picture (N, 1, H, W) in [0, 1] -> latent (N, C, h, w), and back, grey or RGB
-    render            picture (1 or 3, H, W) -> Picture, or the Sound that it says, level and all
-    alpha_bar         the noise schedule that it was trained with (1000,)
-    latent_shape      (C, h, w) of the usual canvas
-    width_multiple    any w that is a multiple of this will do
-    analyse           Picture, Sound, PIL image or array -> picture (1, 1, H, W): the way back from
-                      render, if there is one
-    vae_scale_factor  pixels along a side of a latent cell
-    encode_solo       encode_prompt for a run in which no other model speaks, if that makes a
-                      difference to this one
-    check_prompt      text -> what of it this model does not read or know, a short note for each,
-                      such as "not known: theremin; nearest: harp"; none for most prompts
-    render_near       picture, the Sound of a picture much like it -> Sound: quicker than render and
-                      nearly as good, if there is such a way
-    axis              of a sound model: what rows and columns of its pictures mean, if that is
-                      known; pages and plots show no hertz without it
+    Attributes
+    ----------
+    name : str
+    encode_prompt : callable
+        text -> prompt_embeds (1, L, D), L the same for every text.
+    predict_noise : callable
+        (latent (N, C, h, w), t, prompt_embeds (N, L, D)) -> noise (N, C, h, w). For a small network
+        on the CPU, wrapped in `threads.own_thread`.
+    encode, decode : callable
+        picture (N, 1, H, W) in [0, 1] -> latent (N, C, h, w), and back, grey or RGB.
+    render : callable
+        picture (1 or 3, H, W) -> Picture, or the Sound that it stands for, at its own level.
+    alpha_bar : Tensor
+        The noise schedule that it was trained with, (1000,).
+    latent_shape : tuple of int
+        (C, h, w) of the usual canvas.
+    width_multiple : int
+        The w of a latent is a multiple of it.
+    analyse : callable, optional
+        Picture, Sound, PIL image or array -> picture (1, 1, H, W); undoes `render`.
+    vae_scale_factor : int
+        Pixels along a side of a latent cell.
+    encode_solo : callable, optional
+        In place of `encode_prompt` in a run without another model, if that makes a difference.
+    check_prompt : callable, optional
+        text -> short notes on what of it this model does not read or know, such as
+        "not known: theremin; nearest: harp"; for most prompts there are none.
+    render_near : callable, optional
+        (picture, Sound of a similar picture) -> Sound. Quicker than `render`, and nearly as good.
+    axis : Axis, optional
+        Of a sound model. Without it pages and plots show no hertz.
     """
 
     name: str
@@ -79,10 +97,21 @@ class Modality:
 class Pair:
     """Two modalities of one latent space, with the settings that suit them.
 
-    `defaults` and each of `presets` hold keyword arguments of `compose`; `weights_hash` identifies
-    the networks; `crop` cuts `crop_pixels` from the right edge (32 in the paper's pair). `scorers`
-    may hold, for "image" and "sound", a quick judge (latent (B, C, h, w), prompt) -> (B,), higher
-    where the latent is more like the prompt.
+    Attributes
+    ----------
+    name : str
+    image, sound : Modality
+    defaults : dict
+        Keyword arguments of `compose`.
+    presets : dict
+        Name -> keyword arguments of `compose`.
+    weights_hash : str
+        Identifies the networks.
+    crop_pixels : int
+        Cut from the right edge by `crop=True` (32 in the paper's pair).
+    scorers : dict
+        "image" or "sound" -> quick scorer, (latent (B, C, h, w), prompt) -> (B,), higher where the
+        latent is more like the prompt.
     """
 
     name: str

@@ -1,4 +1,7 @@
-"""The diagnosis of a run as matplotlib plots. Each function draws on `ax` and returns it."""
+"""The diagnosis of a run as matplotlib plots.
+
+Each function draws on `ax`, or on axes of its own, and returns them. `item` is which of the batch.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,29 @@ def picture(
     mel: MelSettings | None = None,
     ax=None,
 ):
-    """A picture with its axes as a sound: seconds to the right, hertz upwards.
+    """Draw a picture with its axes as a sound: seconds to the right, hertz upwards.
 
-    `what` is a Trajectory, a Picture, a PIL image or an array (H, W): floats in [0, 1], or whole
-    numbers of 8 or 16 bits, scaled by their depth. `axis` says what rows and columns mean,
-    `pair.sound.axis` for one; or `mel`, if it is a mel picture. A Trajectory knows its own. Where
-    nobody knows, pixels are counted instead.
+    Parameters
+    ----------
+    what : Trajectory, Picture, PIL image or array (H, W)
+        Arrays are floats in [0, 1], or whole numbers of 8 or 16 bits.
+    step : int, optional
+        Of a Trajectory; None is the result.
+    axis : Axis, optional
+        What rows and columns mean, such as `pair.sound.axis`. A Trajectory has its own. Without it
+        the axes count pixels.
+    mel : MelSettings, optional
+        In place of `axis`, for a mel picture.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        If the picture is not grey, or has other rows than its axis.
     """
     axis = axis or (Axis.of(mel) if mel else _axis_of(what))
     what = what.picture(step) if isinstance(what, Trajectory) else what
@@ -98,7 +118,10 @@ def tug_of_war(trajectory: Trajectory, *, item: int = 0, ax=None):
 def scores(trajectory: Trajectory, *, item: int = 0, ax=None):
     """How well the pair's own scorers recognise each prompt in every step's clean estimate.
 
-    Raises ValueError if the pair brings no scorers.
+    Raises
+    ------
+    ValueError
+        If the pair has no scorers.
     """
     curves = diagnose.scores(trajectory, item)
     if not curves:
@@ -112,7 +135,7 @@ def scores(trajectory: Trajectory, *, item: int = 0, ax=None):
 
 
 def diagnosis(trajectory: Trajectory, *, item: int = 0):
-    """The three plots under each other; returns their axes."""
+    """`tug_of_war`, `agreement` and `norms` under each other; returns their axes."""
     import matplotlib.pyplot as plt
 
     _, axes = plt.subplots(3, 1, figsize=(8, 7.5), sharex=True, layout="constrained")
@@ -123,7 +146,21 @@ def diagnosis(trajectory: Trajectory, *, item: int = 0):
 
 
 def steps(trajectory: Trajectory, count: int = 8, *, item: int = 0, columns: int = 2):
-    """`count` steps of the clean estimate, evenly spread, from noise to result; returns axes."""
+    """Draw steps of the clean estimate, from noise to result.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+    count : int
+        How many steps, evenly spread.
+    item : int
+        Which of the batch.
+    columns : int
+
+    Returns
+    -------
+    array of matplotlib Axes
+    """
     import matplotlib.pyplot as plt
 
     count = min(count, len(trajectory))

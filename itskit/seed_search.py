@@ -19,11 +19,19 @@ from .trajectory import Trajectory
 
 @dataclass(frozen=True, eq=False)
 class Hunt:
-    """What `hunt` brought home; a notebook shows it as a strip of pictures with their sounds.
+    """The result of `hunt`; a notebook shows a strip of pictures with their sounds.
 
-    found   (seed, {scorer: score}, Trajectory of that seed alone) of the kept seeds, best first
-    scores  {"seed": seed, scorer: score, ...} of every seed that was tried, best first
-    stopped whether Ctrl-C ended it: there may be better ones
+    It is a sequence of `found`.
+
+    Attributes
+    ----------
+    found : tuple
+        (seed, {scorer: score}, Trajectory of that seed alone) of each seed that was kept, best
+        first.
+    scores : list of dict
+        {"seed": seed, scorer: score, ...} of every seed that was tried, best first.
+    stopped : bool
+        Whether Ctrl-C ended it, so that there may be better ones.
     """
 
     found: tuple[tuple[int, dict[str, float], Trajectory], ...]
@@ -64,24 +72,48 @@ def hunt(
     progress: bool = True,
     **settings,
 ) -> Hunt:
-    """Compose with many seeds, `batch` at a time, and keep the best.
+    """Compose with many seeds, and keep the best.
 
-    How well the method of "Images that Sound" (Chen et al. 2024, arXiv 2405.12221) does depends on
-    the seed, and its authors picked the results that they show by hand, often one of a hundred.
+    Results of "Images that Sound" (Chen et al. 2024, arXiv 2405.12221) depend on the seed, and its
+    authors picked those that they show by hand, often one of a hundred.
 
-    Which is best: each score is standardised over the seeds tried (less their mean, by their
-    standard deviation), and a seed is as good as the lowest of its standardised scores. A seed has
-    to beat the others as picture and as sound: no excellence in one makes up for failing in the
-    other, as it would in a mean; and since scores of two scorers share no unit, each is measured
-    by its own spread. That says which of these seeds are best, not that any is good.
+    Each score is standardised over the seeds tried (minus their mean, divided by their standard
+    deviation), since the scores of two scorers have no common unit. A seed is as good as its lowest
+    standardised score: it has to be good as a picture and as a sound, and cannot make up for one
+    with the other, as in a mean. That says which of these seeds are best, not that any is good.
 
-    seeds     which, or how many: 4 is short for range(4)
-    scorers   name -> `metrics.Scorer`; None takes the pair's own if it has them, else CLIP and CLAP
-    settings  keyword arguments of `compose`; its `callback` is called with the Steps of each batch
+    Parameters
+    ----------
+    pair : Pair
+    image_prompt, sound_prompt : str or None
+        As for `compose`.
+    seeds : int or iterable of int
+        Which, or how many: 4 is range(4).
+    batch : int
+        How many to compose at a time.
+    keep : int
+        How many to return. Memory holds the steps of so many results and of one batch; a seed that
+        was let go may be composed again at the end.
+    scorers : dict of str to Scorer, optional
+        None takes the pair's own if it has them, else CLIP and CLAP.
+    progress : bool
+        Whether to show a bar.
+    **settings
+        Of `compose`; its `callback` is called with the Steps of each batch.
 
-    Memory holds the steps of the best `keep` so far and of one batch. What is best may turn with
-    the seeds that follow, so a seed let go before may be composed again at the end. Ctrl-C keeps
-    what was found before the batch that it stopped. Raises ValueError for settings that do not fit.
+    Returns
+    -------
+    Hunt
+        After Ctrl-C, what was found before the batch that it stopped.
+
+    Raises
+    ------
+    ValueError
+        For settings that do not fit.
+
+    Examples
+    --------
+    >>> seed, scores, result = itskit.hunt(pair, "an owl", "an owl hooting", seeds=32)[0]
     """
     if "seed" in settings:
         raise ValueError(

@@ -24,9 +24,28 @@ from .writing import make_folder, written
 class Trajectory:
     """A run: its steps, the recipe that makes it again, and the pair that decodes it.
 
-    `steps` may be anything that yields Steps, such as `sample(...)`: a loop of one's own becomes a
-    run to look at with `Trajectory(steps, pair=pair)`. Steps count from 0 and, in Python, from the
-    end with -1: `picture(step=4)` is step 4 on every axis, label and slider.
+    Steps count from 0 and, as in Python, from the end with -1: `picture(step=4)` is step 4 on every
+    axis, label and slider.
+
+    Parameters
+    ----------
+    steps : iterable of Step
+        Such as `sample(...)`: the steps of a loop of your own become a run to look at.
+    recipe : dict
+        What makes the run again; see `itskit.recipes`.
+    pair : Pair, optional
+        For decoding.
+
+    Raises
+    ------
+    ValueError
+        If there are no steps.
+
+    Examples
+    --------
+    >>> run = itskit.Trajectory(itskit.sample([image, sound], latent), pair=pair)
+    >>> run.picture(step=4)
+    Picture(512 x 128 px, L)
     """
 
     steps: tuple[Step, ...]
@@ -63,21 +82,68 @@ class Trajectory:
         return how(getattr(self.pair, name), latent[item][None], crop)
 
     def picture(self, step: int | None = None, item: int = 0) -> Picture:
-        """What there is to see in the result, or in the clean estimate of a step."""
+        """What there is to see in the result.
+
+        Parameters
+        ----------
+        step : int, optional
+            The clean estimate of this step instead.
+        item : int
+            Which of the batch.
+
+        Returns
+        -------
+        Picture
+
+        Raises
+        ------
+        IndexError
+            If there is no such step.
+        ValueError
+            Without a pair.
+        """
         return self._decode("image", step, item)
 
     def sound(self, step: int | None = None, item: int = 0) -> Sound:
-        """What there is to hear in the result, or in the clean estimate of a step."""
+        """What there is to hear in the result.
+
+        Parameters
+        ----------
+        step : int, optional
+        item : int
+            As for `picture`, with its errors.
+
+        Returns
+        -------
+        Sound
+        """
         return self._decode("sound", step, item)
 
     def mel_picture(self, step: int | None = None, item: int = 0) -> np.ndarray:
-        """The mel picture (H, W) in [0, 1] that `sound` plays; row 0 is the highest frequency."""
+        """The mel picture that `sound` plays.
+
+        Parameters
+        ----------
+        step : int, optional
+        item : int
+            As for `picture`, with its errors.
+
+        Returns
+        -------
+        array
+            (H, W) in [0, 1]; row 0 is the highest frequency.
+        """
         return self._decode("sound", step, item, mel_picture)
 
     def save(self, path, noises: bool = True) -> None:
-        """Write steps, in float16, and recipe as one safetensors file, with or without noises.
+        """Write steps and recipe as one safetensors file.
 
-        The folders above it are made.
+        Parameters
+        ----------
+        path : path
+            Folders above it are made.
+        noises : bool
+            Whether to keep every guide's noise estimates. All latents are written in float16.
         """
         make_folder(path)
         tensors = {
@@ -95,7 +161,23 @@ class Trajectory:
 
     @classmethod
     def load(cls, path, pair: Pair | None = None) -> Trajectory:
-        """Read what `save` wrote; `pair` is needed for decoding only."""
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path : path
+        pair : Pair, optional
+            For decoding.
+
+        Returns
+        -------
+        Trajectory
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or of another kind.
+        """
         try:
             with safe_open(path, framework="pt") as file:
                 saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -59,13 +59,32 @@ __all__ = [
 
 
 def read(what, *, background="white", sr: int | None = None) -> Picture | Sound | np.ndarray:
-    """The Picture or Sound that `what` is or holds, told by its content.
+    """The picture or the recording that `what` is or holds, told by its content.
 
-    An array (n,), or of two channels, is a recording at `sr` Hz; without a rate its mean over the
-    channels is returned, (n,) float32. A run is read as a picture. `background` as in
-    `read_picture`.
+    Parameters
+    ----------
+    what : path, bytes, open file, upload, Picture, Sound, PIL image, array, Trajectory, ...
+        An array (n,), or of two channels, is a recording. A Trajectory is read as a picture.
+    background : colour
+        What a transparent picture is laid on.
+    sr : int, optional
+        Hz of an array that comes without its rate.
 
-    Raises ValueError for what is neither, damaged or of an unknown scale; FileNotFoundError.
+    Returns
+    -------
+    Picture, Sound or ndarray
+        Samples without a rate stay an array, (n,) float32, the mean of the channels.
+
+    Raises
+    ------
+    ValueError
+        For what is neither, is damaged, or has an unknown scale.
+    FileNotFoundError
+
+    Examples
+    --------
+    >>> itskit.media.read("bell.wav")
+    Sound(2.50 s at 44100 Hz)
     """
     what = _unpacked(what)
     if isinstance(what, Sound):
@@ -87,11 +106,22 @@ def read(what, *, background="white", sr: int | None = None) -> Picture | Sound 
 def read_picture(what, *, background="white") -> Picture:
     """The picture that `what` is or holds: upright, opaque, 8 bits, grey or RGB.
 
-    What is transparent is laid on `background`, a colour that PIL knows ("white", "#204060",
-    (32, 64, 96)). Arrays are (H, W), (H, W, channels) or (channels, H, W): bool, uint8, uint16, or
-    floats in [0, 1]. 16 bits are scaled to 8.
+    Parameters
+    ----------
+    what
+        As for `read`. Arrays are (H, W), (H, W, channels) or (channels, H, W): bool, uint8, uint16
+        (scaled to 8 bits), or floats in [0, 1].
+    background : colour
+        What a transparent picture is laid on: "white", "#204060", (32, 64, 96).
 
-    Raises ValueError for a recording, and for what `read` refuses.
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    ValueError
+        For a recording, and for what `read` refuses.
     """
     what = _unpacked(what)
     if isinstance(what, np.ndarray):
@@ -107,11 +137,24 @@ def read_sound(
 ) -> Sound:
     """The recording that `what` is or holds: the mean of its channels, at its own rate.
 
-    start, duration  the seconds of it that are meant; None is all from `start` on
-    sr               Hz of an array that comes without its rate
+    Parameters
+    ----------
+    what
+        As for `read`. Arrays are (n,), (n, channels) or (channels, n): floats, or whole numbers of
+        16 or 32 bits.
+    start, duration : float
+        The seconds to use; without `duration` all from `start` on.
+    sr : int, optional
+        Hz of an array that comes without its rate.
 
-    Arrays are (n,), (n, channels) or (channels, n): floats, or whole numbers of 16 or 32 bits.
-    Raises ValueError for a picture, for seconds that there are not, and for what `read` refuses.
+    Returns
+    -------
+    Sound
+
+    Raises
+    ------
+    ValueError
+        For a picture, for seconds that there are not, and for what `read` refuses.
     """
     what = _unpacked(what)
     if callable(getattr(what, "sound", None)):
@@ -224,8 +267,22 @@ def _from_file(what, background) -> Picture | Sound:
 
 
 def grey_canvas(what, height: int, multiple: int) -> torch.Tensor:
-    """Any picture as (1, 1, height, W) in [0, 1], grey, W a multiple of `multiple` pixels; one of
-    other proportions is padded."""
+    """Any picture as a grey canvas, padded if its proportions differ.
+
+    Parameters
+    ----------
+    what
+        As for `read_picture`.
+    height : int
+        Pixels.
+    multiple : int
+        The width is a multiple of so many pixels.
+
+    Returns
+    -------
+    Tensor
+        (1, 1, height, W) in [0, 1].
+    """
     picture = Picture(read_picture(what).image.convert("L"))
     picture = fit_picture(picture, nearest_size(picture, height, multiple))
     return torch.from_numpy(np.asarray(picture.image, np.float32) / 255)[None, None]

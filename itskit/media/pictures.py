@@ -26,7 +26,15 @@ class Picture:
         return f"Picture({self.image.width} x {self.image.height} px, {self.image.mode})"
 
     def save(self, path, format: str | None = None) -> None:
-        """Write an image file or file object; the suffix or `format` says which kind."""
+        """Write it as an image file.
+
+        Parameters
+        ----------
+        path : path or file object
+            Its suffix says which kind. Folders are made.
+        format : str, optional
+            The kind, for a file object: "PNG".
+        """
         make_folder(path)
         with written(path) as part:
             self.image.save(part, format=format)
@@ -117,11 +125,26 @@ def _eight_bits(array: np.ndarray) -> np.ndarray:
 
 
 def fit_picture(picture: Picture, size: tuple[int, int], fit: str = "pad") -> Picture:
-    """`picture` on a canvas of `size` (width, height) pixels; one of that size stays itself.
+    """A picture on a canvas of another size; one that has the size stays itself.
 
-    "pad" keeps the whole picture and its proportions: what is left of the canvas at two sides gets
-    the colour of the picture's edge (the median of its outermost pixels). "crop" keeps the
-    proportions and fills the canvas with the middle. "stretch" keeps all but the proportions.
+    Parameters
+    ----------
+    picture : Picture
+    size : tuple of int
+        (width, height) in pixels.
+    fit : {"pad", "crop", "stretch"}
+        "pad" keeps the whole picture and its proportions, and fills what is left at two sides with
+        the colour of the picture's edge (the median of its outermost pixels). "crop" keeps the
+        proportions and fills the canvas with the middle. "stretch" changes the proportions.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    ValueError
+        For another `fit`.
     """
     if fit not in FITS:
         raise ValueError(f"fit={fit!r}: expected one of {', '.join(map(repr, FITS))}")
@@ -141,7 +164,20 @@ def fit_picture(picture: Picture, size: tuple[int, int], fit: str = "pad") -> Pi
 def nearest_size(
     picture: Picture, height: int, multiple: int, width: int | None = None
 ) -> tuple[int, int]:
-    """The canvas (width, height) in pixels for a picture: of this `width`, else, in multiples of
-    `multiple`, of the width nearest to the picture's proportions."""
+    """The canvas that suits a picture.
+
+    Parameters
+    ----------
+    picture : Picture
+    height, multiple : int
+        Pixels. The width is the multiple nearest to the picture's proportions.
+    width : int, optional
+        This one instead.
+
+    Returns
+    -------
+    tuple of int
+        (width, height) in pixels.
+    """
     wide = picture.image.width * height / picture.image.height
     return width or max(1, round(wide / multiple)) * multiple, height

@@ -29,11 +29,27 @@ ONE_AT_A_TIME = (
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """Mono `samples`, float32 (n,), at `rate` Hz; a notebook shows it as a player.
+    """Mono samples and their rate; a notebook shows a player.
 
-    `samples` are as they were recorded, or as a picture says: of whatever level, and where the
-    picture is loud, beyond 1. What reaches a person's ears, player or saved file, is `audible()`.
-    Raises ValueError if they are not (n,) finite numbers.
+    The samples are as they were recorded, or as a picture says: of any level, and beyond 1 where
+    the picture is loud. Players and saved files hold the samples of `audible()`.
+
+    Parameters
+    ----------
+    samples : array (n,)
+        Kept as float32.
+    rate : int
+        Hz.
+
+    Raises
+    ------
+    ValueError
+        If the samples are not (n,) finite numbers.
+
+    Examples
+    --------
+    >>> Sound(np.zeros(8000), 16000)
+    Sound(0.50 s at 16000 Hz)
     """
 
     samples: np.ndarray
@@ -61,7 +77,15 @@ class Sound:
         return Sound(normalise_loudness(self.samples, self.rate), self.rate)
 
     def save(self, path, format: str | None = None) -> None:
-        """Write a sound file or file object; the suffix or `format` says WAV, FLAC or OGG."""
+        """Write it as a sound file, at the loudness of `audible`.
+
+        Parameters
+        ----------
+        path : path or file object
+            Its suffix says WAV, FLAC or OGG. Folders are made.
+        format : str, optional
+            The kind, for a file object: "WAV".
+        """
         import soundfile
 
         make_folder(path)
@@ -113,9 +137,22 @@ def _floats(samples: np.ndarray) -> np.ndarray:
 
 
 def part(sound: Sound, start: float = 0.0, duration: float | None = None) -> Sound:
-    """The seconds of `sound` from `start` on, `duration` of them, or as many as there are.
+    """A part of a recording.
 
-    Raises ValueError if there are none.
+    Parameters
+    ----------
+    sound : Sound
+    start, duration : float
+        Seconds; None or a too large `duration` is all from `start` on.
+
+    Returns
+    -------
+    Sound
+
+    Raises
+    ------
+    ValueError
+        If there is nothing left.
     """
     if not 0 <= start < sound.duration or (duration is not None and not duration > 0):
         raise ValueError(
@@ -136,9 +173,24 @@ def fit_sound(
     start: float = 0.0,
     duration: float | None = None,
 ) -> Sound:
-    """The `part` that is meant, cut to `seconds`, or without its mean and followed by silence.
+    """A recording as long as a canvas.
 
-    Warns if it is silent.
+    Parameters
+    ----------
+    sound : Sound
+    seconds : float, optional
+        It is cut to so many, or followed by silence, and its mean is taken out.
+    start, duration : float
+        The `part` to use.
+
+    Returns
+    -------
+    Sound
+
+    Warns
+    -----
+    UserWarning
+        If it is silent.
     """
     sound = part(sound, start, duration)
     if seconds is not None:
@@ -160,10 +212,21 @@ def centred(y: np.ndarray) -> np.ndarray:
 
 
 def resample(y: np.ndarray, orig_sr: int, target_sr: int) -> np.ndarray:
-    """Samples (n,) at `target_sr` Hz, float32 (ceil(n target_sr / orig_sr),).
+    """Samples at another rate.
 
-    Up to 0.95 of the lower of both limits within 1 dB; what is above it is 95 dB down. The one
-    resampler of the package, and not librosa's, since that one's first call costs seconds.
+    The one resampler of the package, since librosa's first call costs seconds.
+
+    Parameters
+    ----------
+    y : array (n,)
+    orig_sr, target_sr : int
+        Hz.
+
+    Returns
+    -------
+    array, float32
+        (ceil(n target_sr / orig_sr),). Up to 0.95 of the lower Nyquist frequency it changes by less
+        than 1 dB; what is above the limit is 95 dB down.
     """
     if orig_sr == target_sr:
         return y
@@ -191,8 +254,22 @@ def is_silent(sound: Sound) -> bool:
 
 
 def gain(y: np.ndarray, sr: int, wanted: float) -> float:
-    """`wanted`, the factor that brings samples (n,) at `sr` Hz to a level; less of it below -50
-    dBFS, and 1 for silence, so that no noise is blown up to a sound."""
+    """The factor that brings samples to a level.
+
+    It is smaller for samples below -50 dBFS, and 1 for silence, so that noise stays quiet.
+
+    Parameters
+    ----------
+    y : array (n,)
+    sr : int
+        Hz.
+    wanted : float
+        The factor for samples that are loud enough.
+
+    Returns
+    -------
+    float
+    """
     level = loud_rms(y, sr)
     if level < SILENT:
         return 1.0
