@@ -10,11 +10,24 @@ LEVEL = 0.95
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The mean, and half of its 95% interval by Student's t (Student 1908); NaN for one value,
-    which says nothing of the next.
+    """Mean and half of the 95% interval by Student's t (Student 1908).
 
     t · s / √n, s with n - 1, t for n - 1 degrees of freedom: 4.30 for three values, 1.96 for
     thousands. Exact where single values are normal, and near it where their means are.
+
+    Parameters
+    ----------
+    values : sequence of float
+
+    Returns
+    -------
+    mean, half : float
+        `half` is NaN for a single value.
+
+    Raises
+    ------
+    ValueError
+        Without values.
     """
     from scipy.stats import t
 
@@ -26,8 +39,23 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def share_interval(hits: int, n: int) -> tuple[float, float]:
-    """Both ends of the 95% interval of a share, `hits` of `n` (Wilson 1927): within [0, 1], and
-    not of no width where all are hits, or none."""
+    """Both ends of the 95% interval of a share (Wilson 1927).
+
+    Parameters
+    ----------
+    hits, n : int
+        `hits` of `n`.
+
+    Returns
+    -------
+    low, high : float
+        In [0, 1]; they differ even for no hits, or `n`.
+
+    Examples
+    --------
+    >>> share_interval(5, 10)
+    (0.236..., 0.763...)
+    """
     from scipy.stats import norm
 
     if not (0 <= hits <= n and n > 0):
@@ -39,8 +67,17 @@ def share_interval(hits: int, n: int) -> tuple[float, float]:
 
 
 def paper_interval(values: Sequence[float]) -> tuple[float, float]:
-    """The mean, and 1.96 standard deviations (with n) by the root of n, as "Images that Sound" has
-    it (Chen et al. 2024): to stand beside the paper's numbers, and too short for few values."""
+    """Mean and interval as in "Images that Sound" (Chen et al. 2024), to compare with its numbers.
+
+    Parameters
+    ----------
+    values : sequence of float
+
+    Returns
+    -------
+    mean, half : float
+        1.96 standard deviations (with n) divided by √n, which is too short for few values.
+    """
     values = _numbers(values)
     return float(values.mean()), float(1.96 * values.std() / len(values) ** 0.5)
 

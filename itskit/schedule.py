@@ -25,11 +25,20 @@ def stable_diffusion_alpha_bar() -> Tensor:
 
 
 def timesteps(num_inference_steps: int, spacing: str = "leading") -> Tensor:
-    """The timesteps to visit (n,), int64, descending (Lin et al. 2024, arXiv 2305.08891, table 2).
+    """The timesteps to visit, descending (Lin et al. 2024, arXiv 2305.08891, table 2).
 
-    "leading" is Stable Diffusion's: equal strides up from 1, so that the first timestep is a stride
-    short of pure noise. "trailing" strides down from 999, which short runs profit from.
-    Raises ValueError unless `num_inference_steps` is a whole number from 1 to 999.
+    Parameters
+    ----------
+    num_inference_steps : int
+        From 1 to 999; else ValueError.
+    spacing : {"leading", "trailing"}
+        "leading" is Stable Diffusion's: equal strides up from 1, so that the first timestep is a
+        stride short of pure noise. "trailing" strides down from 999, which is better for short
+        runs.
+
+    Returns
+    -------
+    Tensor, int64 (num_inference_steps,)
     """
     n = int(num_inference_steps)
     if n != num_inference_steps or not 1 <= n <= 999:

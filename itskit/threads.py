@@ -22,8 +22,11 @@ import torch
 
 
 def cpus(root: str = "/") -> int:
-    """CPUs that this process may use: those it is bound to, and no more than its control groups,
-    such as a container's, let it have (rounded up). PyTorch does not look at the latter."""
+    """How many CPUs this process may use, rounded up.
+
+    It counts those that the process is bound to and respects the limits of its control groups,
+    such as a container's, which PyTorch does not.
+    """
     try:
         bound = len(os.sched_getaffinity(0))
     except AttributeError:  # neither macOS nor Windows has it
@@ -96,8 +99,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def budget() -> int:
-    """How many threads there may be for what is called here: torch.get_num_threads(), unless there
-    are fewer CPUs, or the caller is one of several that share them."""
+    """How many threads may be used here.
+
+    torch.get_num_threads(), or fewer if there are fewer CPUs or other callers share them.
+    """
     return getattr(_here, "share", None) or min(torch.get_num_threads(), cpus())
 
 
@@ -107,10 +112,18 @@ def _splits() -> bool:
 
 
 def together(calls: Iterable[Callable[[], object]]) -> list:
-    """The results of all `calls`, which are made at the same time, in up to `budget()` threads.
+    """Make several calls at the same time, in up to `budget()` threads.
 
-    They have to be pure, or not to mind each other. Raises the first error, after all have ended;
-    Ctrl-C does not wait for them.
+    Parameters
+    ----------
+    calls : iterable of callable
+        They must not depend on each other.
+
+    Returns
+    -------
+    list
+        Their results, in the same order. The first error is raised after all have ended; Ctrl-C
+        does not wait for them.
     """
     calls, many = list(calls), budget()
     parts = [calls[k::many] for k in range(min(many, len(calls)))]
@@ -132,10 +145,18 @@ def together(calls: Iterable[Callable[[], object]]) -> list:
 
 
 def own_thread(function: Callable) -> Callable:
-    """`function` in a thread whose operations are not split, while the caller waits.
+    """Run a function in a thread where PyTorch splits no operation, while the caller waits.
 
-    A Modality's `predict_noise` in this wrapper tells that it may be called by several threads at
-    once: then all guides of a step look at the latent at the same time.
+    A Modality whose `predict_noise` is wrapped in this may be called from several threads at once:
+    then all guides of a step work at the same time.
+
+    Parameters
+    ----------
+    function : callable
+
+    Returns
+    -------
+    callable
     """
 
     @wraps(function)

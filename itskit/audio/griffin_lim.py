@@ -37,18 +37,37 @@ from .mel import POCKET_MEL, MelSettings, mel_filters, mel_magnitudes, stft, win
 def reconstruct(
     picture, mel: MelSettings = POCKET_MEL, random_state: int = 0, *, n_iter: int = 32, near=None
 ) -> np.ndarray:
-    """A sound (frames * hop_length,) whose mel picture is as near to `picture` as possible.
+    """A sound whose mel picture is as near to a given one as possible.
 
-    `picture` (n_mels, frames) is clipped to [0, 1]. Fast Griffin-Lim (Griffin & Lim 1984;
-    Perraudin, Balazs & Søndergaard 2013), in which a picture does not fix the magnitude of every
-    bin but only what the mel filters see of it (as in Masuyama, Ueno & Ono 2023, arXiv
-    2307.12232): each of `n_iter` rounds goes through the waveform, a little on in the direction of
-    the last change, and scales each bin towards the picture. Black means "no louder than black", so
-    a black picture is silent. The picture leaves the phase open: the same `random_state` gives the
-    same samples, another turns them. Or the phase is that of `near` (a tensor), the sound of a
-    picture like it: few rounds do then.
+    Fast Griffin-Lim (Griffin & Lim 1984; Perraudin, Balazs & Søndergaard 2013), in which a picture
+    does not fix the magnitude of every bin but only what the mel filters see of it (as in
+    Masuyama, Ueno & Ono 2023, arXiv 2307.12232). Each iteration goes through the waveform, a
+    little on in the direction of the last change, and scales each bin towards the picture. Black
+    means "no louder than black", so a black picture is silent.
 
-    Raises ValueError if the picture has another shape or holds NaN.
+    Parameters
+    ----------
+    picture : array or Tensor (n_mels, frames)
+        Clipped to [0, 1].
+    mel : MelSettings
+        Those that the picture was made with.
+    random_state : int
+        The picture leaves the phase open; this decides it.
+    n_iter : int
+        Iterations.
+    near : Tensor, optional
+        The sound of a similar picture, (frames * hop_length,). Its phase is taken for a start, and
+        few iterations do.
+
+    Returns
+    -------
+    array, float32
+        (frames * hop_length,).
+
+    Raises
+    ------
+    ValueError
+        If the picture has another shape or holds NaN.
     """
     led, target = near is not None, mel_magnitudes(picture, mel)  # (frames, n_mels)
     filters = mel_filters(mel)

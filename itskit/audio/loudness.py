@@ -18,14 +18,32 @@ _METER = Lock()  # pyloudnorm sets the filters of warnings, which all threads sh
 
 
 def normalise_loudness(y, sr: int, lufs: float = -20.0, peak_db: float = -1.0) -> np.ndarray:
-    """Bring a sound `y` (n,) at `sr` Hz to `lufs` LUFS with no peak above `peak_db` dB.
+    """A sound at another loudness, with limited peaks.
 
-    One gain for the whole sound, at most +30 dB so that near-silence is not blown up (silence
-    stays silence), then a look-ahead limiter that ducks only around the peaks, also those between
-    the samples; a sound of sharp clicks therefore ends a little below `lufs`. A sound that
+    One gain for the whole sound, at most +30 dB, so that near-silence stays quiet and silence
+    silent. Then a look-ahead limiter, which lowers only the surroundings of peaks, also of those
+    between the samples; so a sound of sharp clicks ends a little below `lufs`. A sound that
     already peaks at `peak_db` is not raised again, so that to normalise twice changes nothing.
 
-    Raises ValueError if `y` is not (n,) or holds NaN or infinity.
+    Parameters
+    ----------
+    y : array (n,)
+    sr : int
+        Hz.
+    lufs : float
+        Loudness, in LUFS.
+    peak_db : float
+        Largest peak, in dB of full scale.
+
+    Returns
+    -------
+    array, float32
+        (n,).
+
+    Raises
+    ------
+    ValueError
+        If `y` is not (n,) or holds NaN or infinity.
     """
     y = checked_samples(y).astype(np.float64)
     gain_db, peaks = min(lufs - integrated_loudness(y, sr), 30.0), _peaks(y)
@@ -37,11 +55,26 @@ def normalise_loudness(y, sr: int, lufs: float = -20.0, peak_db: float = -1.0) -
 
 
 def integrated_loudness(y, sr: int) -> float:
-    """Loudness of a mono sound `y` (n,) in LUFS (ITU-R BS.1770-4); -inf for silence.
+    """Loudness of a mono sound (ITU-R BS.1770-4).
 
-    Mean square of the K-weighted sound over those 400 ms blocks (75% overlap) that are above
-    -70 LUFS and no more than 10 LU below the mean of these. A sound shorter than a block is one
-    block. Raises ValueError if `y` is not (n,) or holds NaN or infinity.
+    Mean square of the K-weighted sound over those 400 ms blocks (75% overlap) that are above -70
+    LUFS and no more than 10 LU below the mean of these. A sound shorter than a block is one block.
+
+    Parameters
+    ----------
+    y : array (n,)
+    sr : int
+        Hz.
+
+    Returns
+    -------
+    float
+        In LUFS; -inf for silence.
+
+    Raises
+    ------
+    ValueError
+        If `y` is not (n,) or holds NaN or infinity.
     """
     import pyloudnorm  # here, since it imports scipy.signal, which costs half a second
 

@@ -20,9 +20,21 @@ import torch
 
 @dataclass(frozen=True)
 class MelSettings:
-    """How sound and picture correspond: `sr`, `fmin`, `fmax` in Hz; `n_fft`, `win_length`,
-    `hop_length` in samples; `log_min`, `log_max` the natural logarithms of the mel magnitudes
-    that are painted black (0) and white (1)."""
+    """How sounds and mel pictures correspond.
+
+    Attributes
+    ----------
+    sr : int
+        Sampling rate in Hz.
+    n_fft, win_length, hop_length : int
+        In samples.
+    n_mels : int
+        Mel bands, which are the rows of a picture.
+    fmin, fmax : float
+        In Hz.
+    log_min, log_max : float
+        Natural logarithms of the mel magnitudes that are black (0) and white (1).
+    """
 
     sr: int = 16000
     n_fft: int = 1024
@@ -48,14 +60,33 @@ PAPER_MEL = MelSettings(n_fft=2048, n_mels=256, log_min=log(1e-5), log_max=log(2
 
 
 def mel_picture(y, mel: MelSettings = POCKET_MEL) -> torch.Tensor:
-    """Paint the sound `y` (..., n) as pictures (..., n_mels, n // hop_length) in [0, 1].
+    """The mel picture of a sound, with low frequencies at the bottom.
 
-    `y` is an array or tensor of samples at `mel.sr` Hz. Row 0 is the highest frequency, column k
-    is centred on `column_seconds(frames, mel)[k]`. The mel magnitudes equal
-    `librosa.feature.melspectrogram(power=1, center=False)` of the sound padded by reflection with
-    `(n_fft - hop_length) / 2` samples on either side.
+    The mel magnitudes equal `librosa.feature.melspectrogram(power=1, center=False)` of the sound
+    padded by reflection with `(n_fft - hop_length) / 2` samples on either side.
 
-    Raises ValueError if `y` is shorter than one hop, holds NaN or infinity, or is not of floats.
+    Parameters
+    ----------
+    y : array or Tensor (..., n)
+        Samples at `mel.sr` Hz.
+    mel : MelSettings
+
+    Returns
+    -------
+    Tensor
+        (..., n_mels, n // hop_length) in [0, 1]. Row 0 is the highest frequency; column k is
+        centred on `column_seconds(frames, mel)[k]`.
+
+    Raises
+    ------
+    ValueError
+        If `y` is shorter than one hop, holds NaN or infinity, or is not of floats.
+
+    Examples
+    --------
+    >>> y = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)
+    >>> mel_picture(y).shape
+    torch.Size([128, 100])
     """
     y = checked_samples(y)
     if y.shape[-1] < mel.hop_length:

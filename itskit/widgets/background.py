@@ -9,10 +9,20 @@ NO_WORDS = "Write what to see, what to hear, or both."
 
 
 def in_background(work: Callable, *arguments) -> Thread:
-    """Run `work` in a thread of its own.
+    """Run a function in a thread of its own.
 
-    The interpreter waits for it: a thread that is dropped inside a network ("daemon") takes the
-    whole process down with it. So `work` must call `give_way` every now and then.
+    The interpreter waits for the thread at its end, since a thread that is dropped inside a network
+    ("daemon") takes the whole process down with it. So `work` must call `give_way` now and then.
+
+    Parameters
+    ----------
+    work : callable
+    *arguments
+        Of `work`.
+
+    Returns
+    -------
+    Thread
     """
 
     def run():
@@ -34,7 +44,7 @@ def give_way() -> None:
 
 
 def plainly(error: Exception) -> str:
-    """An error in words for a person: itskit's own as they are, others with their kind."""
+    """An error in words for a user: itskit's own as they are, others with their type."""
     if isinstance(error, (ValueError, FloatingPointError)) and str(error):
         return str(error)
     return f"That did not work: {str(error) or 'no reason was given'} ({type(error).__name__})"

@@ -31,17 +31,23 @@ SHOWN = partial(Scrubber, start="result")  # whoever watched it come about is at
 
 
 class Composer(Kept, w.VBox):
-    """Two prompts, their settings, and a button. Results stay in `history`.
+    """Two prompts, all settings, and a button. Results stay in `history`.
 
         composer = Composer(pair)
         composer                       # type, press Enter or Compose, watch, listen
         composer.result                # the Trajectory that is shown
         composer.observe(f, "result")  # calls f({"new": trajectory, ...}) at every new one
 
-    What was touched last, the number, the curve or the map, is the weight; a button shows which.
+    The weight is a number, a curve or a map: whichever was touched last, and a button shows which.
 
-    composing  a function like `itskit.composing`: (pair, image_prompt, sound_prompt, **settings)
-    show       a function from a Trajectory to the widget that shows it
+    Parameters
+    ----------
+    pair : Pair
+    image_prompt, sound_prompt : str
+    composing : callable
+        A function like `itskit.composing`.
+    show : callable
+        Trajectory -> the widget that shows it.
     """
 
     result = traitlets.Instance(Trajectory, allow_none=True)  # stays in Python
@@ -134,17 +140,23 @@ class Composer(Kept, w.VBox):
         return values | {"image_weight": image, "sound_weight": sound}
 
     def start(self) -> None:
-        """Begin a run in the background, so that Stop can be heard; one at a time."""
+        """Begin a run in the background, one at a time, so that Stop can be pressed."""
         if self._thread is None or not self._thread.is_alive():
             self._stop.clear()
             self._thread = in_background(self.run)
 
     def stop(self) -> None:
-        """End the run after its present step; what was reached is kept and shown."""
+        """End the run after its present step; the steps so far are kept and shown."""
         self._stop.set()
 
     def run(self) -> Trajectory | None:
-        """Compose what the controls say, here and now; None if it failed (the status says why)."""
+        """Compose what the controls say, here and now.
+
+        Returns
+        -------
+        Trajectory or None
+            None if it failed; the status says why.
+        """
         settings, drawn = self.settings(), self._drawing()
         if settings["image_prompt"] is settings["sound_prompt"] is None:
             return self._say(NO_WORDS, failed=True)

@@ -22,18 +22,26 @@ from .weights import _png
 
 
 class Live(Kept, anywidget.AnyWidget):
-    """Two prompts, three sliders and a seed over one loop that keeps sounding.
+    """Two prompts, three sliders and a seed; every change is composed at once, and a loop plays it.
 
         live = Live(pair, "a palm tree", "birds chirping")
         live                                                 # press play, type, drag
         itskit.compose(pair, **live.settings())              # the same in all steps
 
-    It composes when it is first shown. From then on whatever changes, here or from Python
-    (`live.seed = 7`), is composed at once in half of the pair's steps; what is still on its way
-    then is dropped. The new sound glides in where the old one is.
+    It composes when it is first shown, and then after every change, in the browser or from Python
+    (`live.seed = 7`), with half of the pair's steps. A composition that is not finished by then is
+    dropped. The new sound fades in at the place where the old one is. `live.observe(f, "result")`
+    calls `f` with every new result.
 
-    balance   of the blend: 0 is all sound, 1 all picture
-    result    the Trajectory that is shown; `live.observe(f, "result")` hears of every new one
+    Parameters
+    ----------
+    pair : Pair
+    image_prompt, sound_prompt : str
+    composing : callable
+        A function like `itskit.composing`.
+    **options
+        First values: `image_scale`, `sound_scale`, `seed`, and `balance` of the blend, from 0 (all
+        sound) to 1 (all picture).
     """
 
     _esm, _css = web.script("live.js"), web.style("live.js")
@@ -81,8 +89,13 @@ class Live(Kept, anywidget.AnyWidget):
         return values | {"image_weight": balance, "sound_weight": 1 - balance}
 
     def play(self) -> Trajectory | None:
-        """Compose what the controls say, here and now; None if it failed or something changed
-        meanwhile."""
+        """Compose what the controls say, here and now.
+
+        Returns
+        -------
+        Trajectory or None
+            None if it failed, or if something changed meanwhile.
+        """
         begin, settings = perf_counter(), self.settings()
         if settings["image_prompt"] is settings["sound_prompt"] is None:
             self.status = NO_WORDS

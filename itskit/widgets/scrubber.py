@@ -16,21 +16,28 @@ from .background import give_way, in_background
 
 
 class Scrubber(keep.Kept, anywidget.AnyWidget):
-    """See and hear every step of a Trajectory under one slider.
+    """A slider over the steps of a Trajectory, to see and hear each of them.
 
         Scrubber(result)
 
-    It begins with the noise, as the exported page does: the drag to the right is the run. After a
-    composition that one has watched, `start="result"` goes on from its end.
+    `kept` steps are prepared before it appears; the others follow while it is in use, and other
+    tracks when they are first looked at. Dragging never needs the kernel. The `kept` steps and the
+    result are also stored in the notebook's file: without a kernel, or as HTML, it still shows and
+    plays them. `page()` keeps all steps. `scrubber.step = 3` moves the slider.
 
-    `kept` steps, evenly spread, are prepared before it appears; the rest follow while it is in
-    use, and other tracks when they are first looked at. Dragging never asks the kernel. The `kept`
-    steps, and the result, also go into the notebook's file, so that a notebook opened without its
-    kernel, or turned into HTML, still shows and plays them; `page()` keeps them all.
-
-    step        the step it is on; `scrubber.step = 3` moves it
-    scores      further curves for the plot, from `export.score_steps`
-    start       "noise" or "result"
+    Parameters
+    ----------
+    trajectory : Trajectory
+    item : int
+        Which of the batch.
+    scores : sequence of dict, optional
+        More curves for the plot, from `export.score_steps`.
+    kept : int
+        How many steps, evenly spread.
+    start : {"noise", "result"}
+        Where the slider begins.
+    **options
+        Of the widget.
     """
 
     _esm, _css = web.script("scrubber.js"), web.style("scrubber.js")
@@ -71,9 +78,14 @@ class Scrubber(keep.Kept, anywidget.AnyWidget):
         self._turns = {track: Lock() for track in has}  # nothing is prepared twice
 
     def page(self) -> pages.Page:
-        """The whole scrubber as a page that needs no kernel: show it as a cell's last line, or
-        `.save(path)` it. All steps of the noise and of the result, and what was prepared of the
-        other tracks."""
+        """The scrubber as a page that needs no kernel.
+
+        Returns
+        -------
+        export.Page
+            A notebook shows it; `.save(path)` writes it. It has all steps of the noise and of the
+            result, and what was prepared of the other tracks.
+        """
         for track in ("noisy", "clean"):
             self._prepare(track, self._has[track])
         return pages.Page(pages.page_html(self.facts, list(self._frames.values()), embedded=True))

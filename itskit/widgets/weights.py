@@ -44,10 +44,24 @@ class WeightCurve(Kept, anywidget.AnyWidget):
         curve                                                # draw
         itskit.compose(pair, ..., image_weight=curve, sound_weight=curve.rest)
 
-    It is itself a weight: `curve(index, num_inference_steps)` in [0, 1]. `rest` is what is left
-    for the other guide. `values` are the heights at evenly spaced moments of the run. A preset
-    that nobody has drawn on is the rule itself: "alternate" takes turns step by step, however
-    many steps there are.
+    The curve is a function of the step, `curve(index, num_inference_steps)` in [0, 1], and `rest`
+    is 1 minus it. A preset that was not drawn on is exact: "alternate" takes turns at every step,
+    however many steps there are.
+
+    Parameters
+    ----------
+    values : list of float or str, optional
+        In [0, 1] at evenly spaced moments of the run, or a preset: "warm start" (the default),
+        "constant" or "alternate".
+    count : int
+        Moments of the presets.
+    **options
+        Of the widget.
+
+    Raises
+    ------
+    ValueError
+        For an unknown preset.
     """
 
     _esm, _css = web.script("weight_curve.js"), web.style("weight_curve.js")
@@ -57,8 +71,6 @@ class WeightCurve(Kept, anywidget.AnyWidget):
     label = traitlets.Unicode("image weight").tag(sync=True)
 
     def __init__(self, values=None, *, count: int = 50, **options):
-        """`values` in [0, 1] for evenly spaced moments, or a preset's name: "warm start"
-        (default), "constant" or "alternate"."""
         shapes = {name: [f(k, count) for k in range(count)] for name, f in PRESETS.items()}
         values = "warm start" if values is None else values
         if isinstance(values, str):
@@ -97,6 +109,22 @@ class WeightMap(Kept, anywidget.AnyWidget):
         itskit.compose(pair, ..., image_weight=map.map, sound_weight=map.rest)
 
     `map` and `rest` are float32 arrays (rows, columns), row 0 at the top; they add up to 1.
+
+    Parameters
+    ----------
+    picture : optional
+        What `media.read_picture` reads; it lies under the paint.
+    start : float, array (H, W), Picture or PIL image
+        The first map: one number in [0, 1], or a map or mask of any size, which is resized.
+    rows, columns : int
+        Size of the map.
+    **options
+        Of the widget.
+
+    Raises
+    ------
+    ValueError
+        If `start` is outside [0, 1].
     """
 
     _esm, _css = web.script("weight_map.js"), web.style("weight_map.js")
@@ -107,9 +135,6 @@ class WeightMap(Kept, anywidget.AnyWidget):
     tones = traitlets.List(TONES, read_only=True).tag(sync=True)
 
     def __init__(self, picture=None, *, start=0.5, rows: int = 32, columns: int = 128, **options):
-        """`picture` (whatever `media.read_picture` reads) lies under the paint. `start` is a number
-        in [0, 1] to begin with, or a map (H, W) or mask of any size, stretched over the canvas like
-        a guide's weight."""
         first = weight_map(start, (rows, columns)).numpy()
         if first.max() > 1:
             raise ValueError(f"start={start!r}: expected numbers from 0 (sound) to 1 (image)")
