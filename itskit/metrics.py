@@ -92,7 +92,7 @@ def scores(
     Examples
     --------
     >>> itskit.metrics.scores(itskit.compose(pair, "a crown", "a trombone playing", seeds=[1, 2]))
-    {'image': [0.31, 0.28], 'sound': [0.17, 0.22]}
+    {'image': [0.294..., 0.249...], 'sound': [0.201..., 0.129...]}
     """
     if scorers is None:
         scorers = PAIR_SCORERS if result.pair.scorers else PAPER_SCORERS
