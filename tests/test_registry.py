@@ -1,6 +1,7 @@
 """Pairs by name, and Riffusion's pictures of sound."""
 
-import dataclasses
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def folders(tmp_path_factory):
     return make(there / "a", unet_seed=1), make(there / "b", unet_seed=2)
 
 
-def test_riffusion_is_a_sound_model(folders):
+def test_riffusion_composes_with_a_picture_model(folders):
     pair = itskit.load_pair("riffusion", image=folders[0], sound=folders[1])
     assert pair.image.latent_shape == (4, 64, 64) and pair.crop_pixels == 0
     made = itskit.compose(pair, "a", "b", num_inference_steps=2, width=64, progress=False)
@@ -60,10 +61,14 @@ def test_an_entry_of_ones_own(folders, monkeypatch):
     assert made.sound().duration == 1.6
 
 
-def test_entries_are_complete():
-    for entry in registry.PAIRS.values():
-        assert all("/" in str(model) for model in (entry.image, entry.sound))
-        assert dataclasses.is_dataclass(entry)
+def test_entries_name_repositories_and_a_way_to_play_their_pictures():
+    table = (Path(registry.__file__).parents[2] / "docs/pairs.md").read_text(encoding="utf-8")
+    for name, entry in registry.PAIRS.items():
+        for model in (entry.image, entry.sound):
+            assert re.fullmatch(r"[\w.-]+/[\w.-]+", model)
+        assert (entry.voice is None) == ("vocoder" in entry.parts)
+        assert set(registry.PARTS) <= set(entry.parts)
+        assert f"\n| `{name}` |" in table
 
 
 # --- Riffusion's pictures -----------------------------------------------------------------------

@@ -62,7 +62,7 @@ def test_player_is_one_element_that_waits_to_be_pressed():
 
 
 @pytest.mark.parametrize("gain", [0.03, 0.1, 1.0, 50.0])
-def test_ears_meet_one_loudness_and_never_a_clipped_peak(gain, tmp_path):
+def test_played_and_saved_sounds_have_one_loudness_and_no_clipped_peak(gain, tmp_path):
     sound, usual = Sound(_tone(gain), 16000), Sound(_tone(0.3), 16000)
     played, _ = _read_player(sound._repr_html_())
     sound.save(tmp_path / "a.flac")
@@ -75,8 +75,12 @@ def test_ears_meet_one_loudness_and_never_a_clipped_peak(gain, tmp_path):
 
 
 def test_silence_stays_silence(tmp_path):
-    samples, _ = _read_player(Sound(np.zeros(16000), 16000)._repr_html_())
-    assert not samples.any()
+    silence = Sound(np.zeros(16000), 16000)
+    played, _ = _read_player(silence._repr_html_())
+    silence.save(tmp_path / "a.wav")
+    saved, _ = soundfile.read(tmp_path / "a.wav", dtype="float32")
+    for samples in (played, saved):
+        assert len(samples) == 16000 and not samples.any()
 
 
 @pytest.mark.parametrize("samples", [[], [[0.1, 0.2]], [0.0, np.nan], [np.inf]])
