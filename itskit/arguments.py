@@ -5,6 +5,7 @@ are refused, and `--help` shows numbers, before gigabytes are downloaded; a test
 """
 
 import argparse
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf, isfinite
@@ -13,6 +14,10 @@ from pathlib import Path
 from itskit import __version__
 
 SOLVERS = ("ddim", "dpmpp_2m", "ddpm")
+RULES = (
+    "mean", "corrected", "product", "and", "or", "not", "perp_neg", "projection", "frequency",
+    "langevin", "alternate",
+)  # fmt: skip
 FITS = ("pad", "crop", "stretch")
 VIEWS = ("identity", "flip_time", "flip_frequency", "rotate_180", "negate")
 INIT_DEFAULTS = {  # of options that need --init
@@ -23,6 +28,7 @@ INIT_DEFAULTS = {  # of options that need --init
     "init_duration": "all that fit",
 }
 OTHER_DEFAULTS = {
+    "rule": "mean",
     "image_stop": "1",
     "sound_stop": "1",
     "image_view": "identity",
@@ -154,6 +160,14 @@ view = _type("VIEW", ", ".join(VIEWS), lambda text: text if text in VIEWS else N
 fraction = number(0, 1, without=[1])
 until = number(0, 1, without=[0])
 
+
+@partial(_type, "RULE", f'{", ".join(RULES)}, or JSON such as {{"name": "and", "lift": 2}}')
+def rule(text: str):
+    said = json.loads(text) if text.startswith("{") else text
+    name = said.get("name") if isinstance(said, dict) else said
+    return said if name in RULES else None
+
+
 # Flag, keyword of `itskit.compose`, type, help. Without the flag the preset or the pair decides.
 SETTINGS = (
     ("--image-negative", "image_negative", anything, "words for what should not be seen"),
@@ -171,6 +185,7 @@ SETTINGS = (
      f"view of the canvas for the image model: {', '.join(VIEWS)}"),
     ("--sound-view", "sound_view", view,
      "view of the canvas for the sound model: the same choices"),
+    ("--rule", "rule", rule, f"how the noises of both models become one: {', '.join(RULES)}"),
     ("--width", "width", whole_number(1),
      "width of the picture in pixels, which sets the length of the sound"),
     ("--strength", "strength", number(0, 1, without=[0]), "with --init: how much to change, "

@@ -11,7 +11,7 @@ from inspect import Parameter, signature
 
 import torch
 
-from . import __version__, beginning, schedule, views
+from . import __version__, beginning, rules, schedule, views
 from .checks import as_seeds
 from .guidance import Guide, encode_prompt
 from .modality import Pair
@@ -123,6 +123,9 @@ def compose(
         How it looks at the canvas: a name in `views.VIEWS`, or a view.
     solver, spacing : str
         As in `solvers.SOLVERS` and `schedule.timesteps`.
+    rule : str, dict or rule
+        How the noises become one: a name in `rules.RULES`, {"name": name, parameter: value}, or a
+        rule of one's own. Rules that need one bring the solver "ddpm" along.
     width : int
         Of the canvas, in pixels.
     strength : float
@@ -203,6 +206,7 @@ def composing(
     steps = sample(
         speaking, latent, num_inference_steps=count, solver=settings.solver,
         spacing=settings.spacing, first_step=first_step, seeds=seeds,
+        rule=settings.rule,
     )  # fmt: skip
     recipe = _recipe(pair, speaking, settings) | {"seeds": seeds, "preset": preset}
     recipe["init"] = None if init is None else beginning.describe(init)
@@ -225,14 +229,15 @@ def _recipe(pair: Pair, speaking: Sequence[Guide], settings: Settings) -> dict:
         "weights_hash": pair.weights_hash,
         "guides": [_entry(pair, guide) for guide in speaking],
         **{name: getattr(settings, name) for name in OF_THE_RUN},
+        "rule": rules.describe(rules.as_rule(settings.rule)),
     }
     return json.loads(json.dumps(said, default=lambda number: number.item()))
 
 
 # What a recipe says of the run; all else in Settings is said of its guides.
 OF_THE_RUN = (
-    "num_inference_steps", "solver", "spacing", "width", "strength", "init_fit", "init_background",
-    "init_start", "init_duration", "crop",
+    "num_inference_steps", "rule", "solver", "spacing", "width", "strength", "init_fit",
+    "init_background", "init_start", "init_duration", "crop",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,12 +28,14 @@ MOST_IN_A_MAP = 100.0  # of a weight beside weights near 1: what is above are th
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """An encoded prompt: `cond` of the text, `uncond` of what to keep away from, both (1, L, D)."""
+    """An encoded prompt: `cond` of the text, `uncond` of what to keep away from, `empty` of no
+    words at all, each (1, L, D)."""
 
     text: str
     negative: str
     cond: Tensor = field(repr=False)
     uncond: Tensor = field(repr=False)
+    empty: Tensor | None = field(default=None, repr=False)
 
 
 # Where notes on prompts go in this thread: None is Python's warnings, which no thread owns.
@@ -88,7 +91,8 @@ def encode_prompt(
     _tell_what_is_ignored(modality, text, "prompt")
     _tell_what_is_ignored(modality, negative, "negative prompt")
     encode = (solo and modality.encode_solo) or modality.encode_prompt
-    return Prompt(text, negative, encode(text), encode(negative))
+    cond, uncond = encode(text), encode(negative)
+    return Prompt(text, negative, cond, uncond, encode("") if negative else uncond)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,35 +134,69 @@ class Guide:
         return self.weight(index, num_inference_steps) if callable(self.weight) else self.weight
 
 
-@torch.no_grad()
-def estimate_noise(guide: Guide, latent: Tensor, t: int) -> Tensor:
-    """The noise that `guide` finds in `latent` (B, C, h, w) at timestep `t`, of the same shape.
+class Estimate(NamedTuple):
+    """What a guide answers, each (B, C, h, w): its `noise`, guided; and what that is made of, with
+    the prompt (`cond`), with what to keep away from (`uncond`), and with no words (`empty`). The
+    last two are None where nobody asked the network for them."""
 
-    Classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598), both branches in one call of
-    the network. Raises FloatingPointError if it answers with NaN or infinity.
-    """
+    noise: Tensor
+    cond: Tensor
+    uncond: Tensor | None = None
+    empty: Tensor | None = None
+
+
+@torch.no_grad()
+def estimate(guide: Guide, latent: Tensor, t: int, branches: str = "") -> Estimate:
+    """`estimate_noise`, with what it is made of. `branches` names what has to be there even if the
+    guided noise does without it: "uncond", or "empty" for both."""
     prompt, seen, batch = guide.prompt, guide.view(latent), len(latent)
-    if guide.scale == 1:
+    if guide.scale == 1 and not branches:
         embeds = prompt.cond.expand(batch, -1, -1)  # (B, L, D)
-        noise = guide.modality.predict_noise(seen, t, embeds).to(latent)
+        cond = noise = guide.modality.predict_noise(seen, t, embeds).to(latent)
+        uncond = empty = None
     else:
-        embeds = torch.cat([prompt.uncond, prompt.cond]).repeat_interleave(batch, 0)  # (2B, L, D)
-        both = guide.modality.predict_noise(torch.cat([seen, seen]), t, embeds).to(latent)
-        uncond, cond = both.chunk(2)  # (B, C, h, w) each
-        noise = uncond + guide.scale * (cond - uncond)
+        asked = [prompt.uncond, prompt.cond]
+        if branches == "empty" and prompt.negative:
+            asked.insert(0, _empty(guide))
+        embeds = torch.cat(asked).repeat_interleave(batch, 0)  # (2B or 3B, L, D)
+        all_of_it = guide.modality.predict_noise(torch.cat([seen] * len(asked)), t, embeds)
+        *others, uncond, cond = all_of_it.to(latent).chunk(len(asked))  # (B, C, h, w) each
+        noise = cond if guide.scale == 1 else uncond + guide.scale * (cond - uncond)
+        empty = others[0] if others else None if prompt.negative else uncond
     if not noise.isfinite().all():
         raise FloatingPointError(
             f"guide {guide.modality.name!r} answered with NaN or infinity at t={t}, scale "
             f"{guide.scale}: expected finite noise; check the latent that it was given, lower the "
             "scale, or load the network in float32"
         )
-    return guide.view.inverse(noise)
+    found = noise, cond, uncond, empty
+    return Estimate(*(None if one is None else guide.view.inverse(one) for one in found))
 
 
-def estimate_noises(guides: Sequence[Guide], latent: Tensor, t: int) -> list[Tensor]:
-    """`estimate_noise` of each guide; of all at once if their networks are made for it
+def _empty(guide: Guide) -> Tensor:
+    if guide.prompt.empty is None:
+        raise ValueError(
+            f"the prompt of guide {guide.modality.name!r} was encoded without its `empty` branch: "
+            "expected a Prompt of encode_prompt"
+        )
+    return guide.prompt.empty
+
+
+def estimate_noise(guide: Guide, latent: Tensor, t: int) -> Tensor:
+    """The noise that `guide` finds in `latent` (B, C, h, w) at timestep `t`, of the same shape.
+
+    Classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598), both branches in one call of
+    the network. Raises FloatingPointError if it answers with NaN or infinity.
+    """
+    return estimate(guide, latent, t).noise
+
+
+def estimate_all(
+    guides: Sequence[Guide], latent: Tensor, t: int, branches: str = ""
+) -> list[Estimate]:
+    """`estimate` of each guide; of all at once if their networks are made for it
     (`threads.own_thread`), which changes nothing but the time that it takes."""
-    calls = [partial(estimate_noise, guide, latent, t) for guide in guides]
+    calls = [partial(estimate, guide, latent, t, branches) for guide in guides]
     if all(getattr(guide.modality.predict_noise, "own_thread", False) for guide in guides):
         return threads.together(calls)
     return [call() for call in calls]

@@ -53,6 +53,8 @@ def _arguments(pair: Pair, recipe: recipes.Recipe, changes: dict) -> dict:
     for key in ("image_view", "sound_view"):
         if key in kept and kept[key] is None and key not in changes:
             raise ValueError(f"the recipe was made with a view of one's own: expected {key}=...")
+    if kept.get("rule", "") is None and "rule" not in changes:
+        raise ValueError("the recipe was made with a rule of one's own: expected rule=...")
     kept["extra"] = _extra_again(pair, recipe, changes.get("extra", ()))
     return kept | {name: value for name, value in changes.items() if name != "extra"}
 

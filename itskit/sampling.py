@@ -11,9 +11,11 @@ from torch import Tensor
 
 from . import schedule
 from .checks import as_seeds
-from .guidance import Guide, estimate_noises, weight_maps, weighted_mean
+from .guidance import Guide
 from .modality import Modality, Pair
-from .solvers import Solver, as_solver, draw_noise
+from .rules import Rule, as_combined, as_rule, listen
+from .rules import name_of as name_of_rule
+from .solvers import Solver, as_solver
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,11 +23,13 @@ class Step:
     """One step of a run; latents and noises are (B, C, h, w).
 
     index, t  its place in the run, and its timestep
-    noisy     the latent that went in
+    noisy     the latent that the guides judged: what the step before came to, but where a rule
+              moved it or picked other items
     latent    the latent that came out
     clean     the estimate of the clean latent: what to decode to see and hear this step
     noises    each guide's estimate of the noise, None while it is silent
     weights   each guide's mean part in this update; they add up to 1
+    memory    what the rule remembers for the next step, tensors (B, ...)
     """
 
     index: int
@@ -35,6 +39,7 @@ class Step:
     clean: Tensor = field(repr=False)
     noises: tuple[Tensor | None, ...] = field(repr=False)
     weights: tuple[float, ...]
+    memory: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
 
 def init_latent(
@@ -92,50 +97,49 @@ def denoise_step(
     timesteps: Tensor,
     solver: str | Solver = "ddim",
     previous: Step | None = None,
-    seeds: Sequence[int] | None = None,
+    seeds: int | Sequence[int] | None = None,
+    rule: str | dict | Rule = "mean",
 ) -> Step:
     """One step of "Images that Sound" (Chen et al. 2024, arXiv 2405.12221), for any guides.
 
     Each guide that speaks estimates the noise in `latent` (B, C, h, w) at `timesteps[index]`, the
-    noises are blended, and the solver goes to the next timestep. A multistep solver looks back at
-    the `previous` step; one that draws noise takes it from `seeds`, one for each item. Raises
-    ValueError if the guides do not fit the latent or all are silent.
+    `rule` makes one noise of them (see `rules`; the paper's is the weighted mean), and the solver
+    goes to the next timestep. What a multistep solver or a rule remembers is in the `previous`
+    step; noise is drawn from `seeds`, one for each item. Raises ValueError if guides, latent, rule
+    and solver do not fit, or all guides are silent.
     """
     if previous is None:  # else they were checked when the run began
         _check(guides, latent)
-    solver, count = as_solver(solver), len(timesteps)
-    try:
-        weights = [guide.weight_at(index, count) for guide in guides]
-        parts = weight_maps(weights, latent.shape[-2:])  # (guides, h, w)
-    except ValueError as error:
-        raise ValueError(f"at step {index} of {count}: {error}") from None
-
-    alpha_bar, t = guides[0].modality.alpha_bar, int(timesteps[index])
-    speaks = [bool(part.any()) for part in parts]
-    speaking = [guide for guide, speaks_now in zip(guides, speaks, strict=True) if speaks_now]
-    spoken = iter(estimate_noises(speaking, latent, t))
-    noises = tuple(next(spoken) if speaks_now else None for speaks_now in speaks)
-    noise = weighted_mean(noises, parts)
-    clean = schedule.predict_clean(latent, noise, alpha_bar[t])
-    is_last = index == count - 1
-    alpha_bar_next = (
-        solver.final_alpha_bar(alpha_bar) if is_last else alpha_bar[timesteps[index + 1]]
-    )
-    before = previous and (previous.clean, alpha_bar[previous.t])
-    fresh = {}
-    if getattr(solver, "draws_noise", False):
-        fresh = {"fresh": draw_noise(_known(seeds, solver), index, latent)}
-    after = solver.step(latent, clean, noise, alpha_bar[t], alpha_bar_next, before, **fresh)
-    return Step(index, t, latent, after, clean, noises, tuple(parts.mean((1, 2)).tolist()))
+    solver, rule = as_solver(solver), as_rule(rule)
+    draws_noise = getattr(solver, "draws_noise", False)
+    _check_rule(rule, solver, draws_noise)
+    seeds = None if seeds is None else as_seeds(seeds)
+    if previous is None and index == 0 and hasattr(rule, "begin"):
+        latent = rule.begin(latent, guides)
+    said = listen(
+        guides, latent, index, timesteps, solver, seeds=seeds,
+        memory=previous.memory if previous else {}, branches=getattr(rule, "branches", ""),
+    )  # fmt: skip
+    noise, memory, moved, picked = as_combined(rule(said))
+    latent = latent if moved is None else moved
+    clean = schedule.predict_clean(latent, noise, said.alpha_bar)
+    before = previous and (previous.clean, guides[0].modality.alpha_bar[previous.t])
+    fresh = {"fresh": said.draw()} if draws_noise else {}
+    after = solver.step(latent, clean, noise, said.alpha_bar, said.alpha_bar_next, before, **fresh)
+    all_of_it = latent, after, clean, *said.noises
+    if picked is not None:
+        all_of_it = (None if one is None else one[picked] for one in all_of_it)
+    latent, after, clean, *noises = all_of_it
+    weights = tuple(said.parts.mean((1, 2)).tolist())
+    return Step(index, said.t, latent, after, clean, tuple(noises), weights, memory)
 
 
-def _known(seeds: Sequence[int] | None, solver: Solver) -> list[int]:
-    if seeds is None:
+def _check_rule(rule, solver: Solver, draws_noise: bool) -> None:
+    if getattr(rule, "stochastic", False) and not draws_noise:
         raise ValueError(
-            f"the solver {solver.name!r} draws noise: expected seeds=[...], one for each item, "
-            "such as those of init_latent"
+            f"the rule {name_of_rule(rule)!r} is one for steps that draw noise, and the solver "
+            f"{solver.name!r} draws none: expected solver='ddpm'"
         )
-    return as_seeds(seeds)
 
 
 def sample(
@@ -148,14 +152,16 @@ def sample(
     first_step: int = 0,
     seeds: int | Sequence[int] | None = None,
     previous: Step | None = None,
+    rule: str | dict | Rule = "mean",
 ) -> Iterator[Step]:
     """Denoise `latent` (B, C, h, w), one Step at a time; whoever pulls may stop at any time.
 
     With `first_step` > 0 the run is entered late, by a latent noised to that step's timestep. What
     goes on from a run's step k is `sample(guides, step.latent, first_step=k + 1, previous=step,
-    ...)`. A solver that draws noise takes it from `seeds`, one for each item.
+    ...)`. Solvers and rules that draw noise take it from `seeds`, one for each item.
     """
-    timesteps, solver = schedule.timesteps(num_inference_steps, spacing), as_solver(solver)
+    timesteps = schedule.timesteps(num_inference_steps, spacing)
+    solver, rule = as_solver(solver), as_rule(rule)
     if not 0 <= first_step < len(timesteps):
         raise ValueError(
             f"first_step={first_step}: expected 0 to {len(timesteps) - 1}, as "
@@ -166,7 +172,7 @@ def sample(
     for index in range(first_step, len(timesteps)):
         step = denoise_step(
             guides, latent, index=index, timesteps=timesteps, solver=solver, previous=step,
-            seeds=seeds,
+            seeds=seeds, rule=rule,
         )  # fmt: skip
         latent = step.latent
         yield step

@@ -198,6 +198,7 @@ def _one(result: Trajectory, item: int) -> Trajectory:
             step,
             **{name: pick(getattr(step, name)) for name in ("noisy", "latent", "clean")},
             noises=tuple(map(pick, step.noises)),
+            memory={name: pick(one) for name, one in step.memory.items()},
         )
         for step in result.steps
     )

@@ -11,6 +11,7 @@ from .checks import lookup
 from .guidance import weight_map
 from .media import Picture
 from .modality import Pair
+from .rules import as_rule
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Settings:
     image_view: str | Callable = "identity"
     sound_view: str | Callable = "identity"
     solver: str = "ddim"
+    rule: str | dict | Callable = "mean"
     spacing: str = "leading"
     width: int | None = None
     strength: float = 0.7
@@ -44,6 +46,7 @@ class Settings:
     @classmethod
     def of(cls, pair: Pair, preset: str | None = None, given: dict | None = None) -> Settings:
         """What was given, else the preset's, else the pair's, else the defaults; None is nothing.
+        A rule for solvers that draw noise brings one along, unless a solver was given.
 
         Raises ValueError for a name that is no setting and for an unknown preset.
         """
@@ -53,7 +56,10 @@ class Settings:
             for name, value in layer.items():
                 lookup(settings, name, "setting")
                 if value is not None:
-                    settings[name] = as_weight(value)
+                    settings[name] = as_weight(value) if name.endswith("weight") else value
+        rule = as_rule(settings["rule"])
+        if getattr(rule, "stochastic", False) and (given or {}).get("solver") is None:
+            settings["solver"] = "ddpm"
         return cls(**settings)
 
 

@@ -156,6 +156,8 @@ class Trajectory:
             spoken = [noise for noise in spoken if noise is not None]
             if noises and spoken:
                 tensors[f"noises.{guide}"] = torch.stack(spoken).half()  # (spoken, B, C, h, w)
+        for k, step in enumerate(self.steps):  # as it is: a rule goes on from it
+            tensors |= {f"memory.{k}.{name}": one.clone() for name, one in step.memory.items()}
         with written(path) as part:
             save_file(tensors, part, metadata={"recipe": json.dumps(self.recipe)})
 
@@ -186,6 +188,10 @@ class Trajectory:
             raise ValueError(f"{path} is damaged or no file of Trajectory.save: {error}") from None
         if recipe is None or "weights" not in saved:
             raise ValueError(f"{path} holds {sorted(saved)}: expected a file of Trajectory.save")
+        memory = [{} for _ in saved["index"]]
+        for name in [name for name in saved if name.startswith("memory.")]:
+            _, k, what = name.split(".", 2)
+            memory[int(k)][what] = saved.pop(name)
         saved = {name: x.float() if x.dtype == torch.half else x for name, x in saved.items()}
         guides = range(saved["weights"].shape[1])
         spoken = [iter(saved.get(f"noises.{guide}", ())) for guide in guides]
@@ -195,5 +201,6 @@ class Trajectory:
             noises = tuple(next(spoken[g], None) if parts[g] > 0 else None for g in guides)
             latents = {name: saved[name][k] for name in ("noisy", "latent", "clean")}
             index, t = int(saved["index"][k]), int(saved["t"][k])
-            steps.append(Step(index=index, t=t, noises=noises, weights=tuple(parts), **latents))
+            known = {"noises": noises, "weights": tuple(parts), "memory": memory[k]}
+            steps.append(Step(index=index, t=t, **known, **latents))
         return cls(tuple(steps), json.loads(recipe), pair)

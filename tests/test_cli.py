@@ -122,6 +122,7 @@ def test_settings_reach_the_recipe(run, tmp_path):
     flags += ["--image-start", 0.5, "--sound-start", 0, "--solver", "dpmpp_2m", "--width", 256]
     flags += ["--image-negative", "fog", "--sound-negative", "rain"]
     flags += ["--image-stop", 0.75, "--sound-view", "flip_time"]
+    flags += ["--rule", '{"name": "frequency", "width": 3.0}']
     code, _, err = run("compose", *WORDS, *QUICK, *flags)
     assert code == 0, err
     recipe = json.loads(one_file(tmp_path / "out", ".json").read_text(encoding="utf-8"))
@@ -129,6 +130,7 @@ def test_settings_reach_the_recipe(run, tmp_path):
     expected |= {"image_start": 0.5, "sound_start": 0, "solver": "dpmpp_2m", "width": 256}
     expected |= {"image_negative": "fog", "sound_negative": "rain"}
     expected |= {"image_stop": 0.75, "sound_view": "flip_time"}
+    expected["rule"] = {"name": "frequency", "low": "sound", "width": 3.0}
     said = {**recipe, **recipes.arguments(recipe)}
     assert {key: said[key] for key in expected} == expected
     with Image.open(one_file(tmp_path / "out", ".png")) as image:
@@ -294,6 +296,8 @@ def test_what_cannot_be_printed_is_one_clear_line(run, tmp_path, monkeypatch):
             ["compose", *WORDS, "--pair", "nonesuch"],
             "--pair: expected pocket, paper, riffusion, or",
         ),
+        (["compose", *WORDS, "--rule", "nand"], "--rule: expected mean, corrected, product, and"),
+        (["compose", *WORDS, "--rule", '{"name": 3}'], "--rule: expected mean"),
         (["compose", *WORDS, "--seed", "1.5"], "--seed: expected a whole number"),
         (["compose", *WORDS, "--seed", "99999999999999999999"], "--seed: expected a whole number"),
         (["compose", *WORDS, "--seeds", "1;2"], "--seeds: expected whole numbers with commas"),
@@ -370,12 +374,14 @@ def test_what_the_command_line_says_of_the_pairs_is_so():
     from itskit.models import registry
     from itskit.models.paper import PRESETS
     from itskit.models.presets import PAPER
+    from itskit.rules import RULES
     from itskit.solvers import SOLVERS
     from itskit.views import VIEWS
 
     pocket = itskit.models.load_pair("pocket")
     assert set(arguments.PAIRS) == {"pocket", *registry.PAIRS}
     assert tuple(SOLVERS) == arguments.SOLVERS
+    assert tuple(RULES) == arguments.RULES
     assert tuple(VIEWS) == arguments.VIEWS
     for said, pair in (("pocket", pocket.defaults), ("paper", PAPER), ("riffusion", PAPER)):
         assert arguments.PAIRS[said].items() <= pair.items()

@@ -475,7 +475,7 @@ def test_a_picture_may_be_the_weight():
         ({"image_wieght": 1.0}, r"unknown setting 'image_wieght': expected .*'image_weight'"),
         ({"preset": "louder"}, r"unknown preset 'louder': expected one of \['loud'\]"),
         ({"preset": "loud"}, r"unknown setting 'volume': expected one of \['crop'"),
-        ({"solver": "euler"}, r"unknown solver 'euler': expected one of \['ddim', 'dpmpp_2m'\]"),
+        ({"solver": "euler"}, r"unknown solver 'euler': .*\['ddim', 'ddpm', 'dpmpp_2m'\]"),
         ({"num_inference_steps": 0}, r"num_inference_steps=0: expected .* 1 to 999"),
         ({"image_weight": -1}, r"the weight was -1.0: expected .*nowhere negative"),
         ({"image_weight": [[1, np.nan]]}, r"the weight was .*nan.*: expected .*finite"),

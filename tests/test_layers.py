@@ -32,6 +32,7 @@ RANKS = {
     "media": 1,
     "modality": 1.5,
     "guidance": 2,
+    "rules": 2.5,
     "sampling": 3,
     "codec": 3.1,
     "trajectory": 3.2,

@@ -15,7 +15,7 @@ from toys import gaussian
 import itskit
 import itskit.spectrogram
 from itskit import threads
-from itskit.guidance import Guide, encode_prompt, estimate_noises
+from itskit.guidance import Guide, encode_prompt, estimate_all
 from itskit.modality import Pair
 
 
@@ -288,11 +288,11 @@ def test_networks_made_for_it_look_at_the_latent_at_the_same_time(four):
         return plain.predict_noise(*given)
 
     latent = itskit.init_latent(plain, 1)
-    got = estimate_noises(
+    got = estimate_all(
         _guides(gaussian("image", {"a bell": 1.0}, predict_noise=predict_noise)), latent, 300
     )
-    for noise in got:
-        assert torch.equal(noise, itskit.estimate_noise(_guides(plain)[0], latent, 300))
+    for one in got:
+        assert torch.equal(one.noise, itskit.estimate_noise(_guides(plain)[0], latent, 300))
 
 
 def test_other_networks_are_asked_one_after_the_other_by_the_caller(four):
@@ -304,14 +304,14 @@ def test_other_networks_are_asked_one_after_the_other_by_the_caller(four):
 
     foreign = gaussian(predict_noise=predict_noise)
     willing = gaussian(predict_noise=threads.own_thread(plain.predict_noise))
-    estimate_noises([*_guides(foreign), *_guides(willing)], itskit.init_latent(plain, 1), 300)
+    estimate_all([*_guides(foreign), *_guides(willing)], itskit.init_latent(plain, 1), 300)
     assert where == [threading.get_ident()] * 2
 
 
 def test_a_broken_network_is_still_blamed(four):
     broken = gaussian("sound", predict_noise=threads.own_thread(lambda z, t, embeds: z / 0))
     with pytest.raises(FloatingPointError, match=r"'sound'.*NaN"):
-        estimate_noises(_guides(broken), itskit.init_latent(broken, 1), 300)
+        estimate_all(_guides(broken), itskit.init_latent(broken, 1), 300)
 
 
 def test_ctrl_c_in_a_network_keeps_the_steps_so_far(four):
@@ -370,7 +370,7 @@ def test_a_batch_is_the_same_but_for_rounding(pocket, four):
     for many in (1, 2, 4):  # two: one guide each; four: half a guide each
         torch.set_num_threads(many)
         guides = itskit.guides(pocket, "a castle", "bells")
-        noises[many] = torch.stack(estimate_noises(guides, latent, 700))
+        noises[many] = torch.stack([one.noise for one in estimate_all(guides, latent, 700)])
     assert torch.equal(noises[2], noises[1])
     torch.testing.assert_close(noises[4], noises[1], atol=1e-4, rtol=0)
 

@@ -297,9 +297,11 @@ def test_composer_hands_its_controls_to_compose():
     mine.controls["image_weight"].value = 0.3
     mine.controls["sound_prompt"].value = "  rain  "
     mine.controls["sound_negative"].value = " thunder "
+    mine.controls["rule"].value = "alternate"
     result = mine.run()
     assert len(result) == 6
     assert (calls[0]["image_negative"], calls[0]["sound_negative"]) == ("", "thunder")
+    assert calls[0]["rule"] == "alternate"
     assert calls[0]["seed"] == 42
     assert calls[0]["image_scale"] == 9.5
     assert calls[0]["sound_prompt"] == "rain"
@@ -346,11 +348,13 @@ def test_history_brings_a_result_and_its_settings_back():
     mine = composer([])
     first = mine.run()
     mine.controls["image_prompt"].value = "a tiger"
+    mine.controls["rule"].value = "and"
     second = mine.run()
     assert mine.history == [first, second]
     mine.past.children[0].click()
     assert mine.result is first
     assert mine.controls["image_prompt"].value == "a palm tree"
+    assert mine.controls["rule"].value == "mean"
 
 
 def weights_of(mine):

@@ -18,6 +18,7 @@ from ..composition import composing as composing_function
 from ..guidance import collect_notes, weight_map
 from ..media import Picture
 from ..modality import Pair
+from ..rules import RULES
 from ..sampling import Step
 from ..settings import Settings
 from ..trajectory import Trajectory
@@ -27,6 +28,8 @@ from .scrubber import Scrubber
 from .weights import WeightCurve, WeightMap
 
 WIDE, NARROW = {"description_width": "124px"}, {"description_width": "48px"}
+# Rules for one item; the others pick among several.
+ONE_AT_A_TIME = [name for name in RULES if name not in ("corrected", "product")]
 SHOWN = partial(Scrubber, start="result")  # whoever watched it come about is at its end
 
 
@@ -112,7 +115,7 @@ class Composer(Kept, w.VBox):
 
     def _settings(self) -> w.Widget:
         names = ("num_inference_steps", "seed", "image_scale", "sound_scale", "image_start")
-        names += ("image_weight", "image_negative", "sound_negative")
+        names += ("image_weight", "rule", "image_negative", "sound_negative")
         controls = w.VBox([self.controls[name] for name in names])
         settings = w.Accordion([controls, self.curve, self.map], selected_index=None)
         for k, title in enumerate(("Settings", "Weight over the run", "Weight over the canvas")):
@@ -188,7 +191,7 @@ class Composer(Kept, w.VBox):
             value = said["seeds"][0] if name == "seed" and "seeds" in said else said.get(name)
             if isinstance(control, w.Text):
                 control.value = value or ""
-            elif isinstance(value, (int, float)):
+            elif isinstance(value, (int, float)) or value in getattr(control, "options", ()):
                 control.value = value
         self._draw(self._drawing_of(trajectory))
         self.map.ground = trajectory.picture()._repr_png_()
@@ -288,7 +291,9 @@ class Composer(Kept, w.VBox):
 
 def _as_said(trajectory: Trajectory) -> dict:
     """Its recipe by the names of `compose`'s parameters, which are those of the controls."""
-    return {**trajectory.recipe, **recipes.arguments(trajectory.recipe)}
+    said = {**trajectory.recipe, **recipes.arguments(trajectory.recipe)}
+    rule = said.get("rule", "mean")
+    return said | {"rule": rule["name"] if isinstance(rule, dict) else rule}
 
 
 def _controls(defaults: Settings, image_prompt: str, sound_prompt: str) -> dict[str, w.Widget]:
@@ -310,6 +315,7 @@ def _controls(defaults: Settings, image_prompt: str, sound_prompt: str) -> dict[
         "image_scale": number("image guidance", defaults.image_scale, 1, 20, 0.5),
         "sound_scale": number("sound guidance", defaults.sound_scale, 1, 20, 0.5),
         "image_start": number("warm start", defaults.image_start, 0, 0.9, 0.05),
+        "rule": w.Dropdown(options=ONE_AT_A_TIME, description="rule", **wide),
         "weight": w.ToggleButtons(
             options=["number", "curve", "map"],
             description="weight",
