@@ -299,7 +299,7 @@ def test_fresh_noise_is_unit_and_of_no_other_seed_step_or_stream():
     assert likeness.abs().max() < 0.25  # 512 numbers each: the largest of 12,720 by chance
     with pytest.raises(ValueError, match="2 seeds for 40 items: expected one for each item"):
         draw_noise([1, 2], 0, like)
-    with pytest.raises(ValueError, match=r"'ddpm' draws noise: expected seeds=\[...\]"):
+    with pytest.raises(ValueError, match=r"draws noise: expected seeds=\[...\]"):
         next(sample([_guide(tiny_unet())], like, solver="ddpm"))
 
 
