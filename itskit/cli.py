@@ -77,8 +77,8 @@ def _again(args) -> int:
     from itskit.recomposition import recomposing
 
     recipe = read_recipe(args.recipe)
-    ground = recipe.get("init_background", "white")
-    changes = {} if args.init is None else {"init": read_start(args.init, ground)}
+    background = recipe.get("init_background", "white")
+    changes = {} if args.init is None else {"init": read_start(args.init, background)}
     pair = _begin(args.pair or recipe["pair"], args)
     started = time.perf_counter()
     result = recomposing(pair, recipe, **changes).finish(progress=True)
@@ -125,8 +125,8 @@ def _settings(args) -> dict:
         args.parser.error(reason)
     keys = (*(key for _, key, _, _ in says.SETTINGS), "solver", "preset")
     settings = {key: getattr(args, key) for key in keys}
-    ground = args.init_background or "white"
-    settings |= {"init": None if args.init is None else read_start(args.init, ground)}
+    background = args.init_background or "white"
+    settings |= {"init": None if args.init is None else read_start(args.init, background)}
     return {key: value for key, value in settings.items() if value is not None}
 
 

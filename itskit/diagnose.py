@@ -134,13 +134,13 @@ def scores(trajectory: Trajectory, item: int = 0) -> list[dict]:
     list of dict
         {"label", "guide", "values" (steps,)} for each prompt; empty if the pair has no scorers.
     """
-    judges = trajectory.pair.scorers if trajectory.pair else {}
+    scorers = trajectory.pair.scorers if trajectory.pair else {}
     clean = torch.stack([step.clean[item] for step in trajectory.steps]).float()  # (steps, C, h, w)
     found = []
     for g, guide in enumerate(recipes.guides(trajectory.recipe)):
-        judge = judges.get(guide["model"])
-        if judge and guide["prompt"]:
-            values = judge(clean, guide["prompt"]).tolist()
+        scorer = scorers.get(guide["model"])
+        if scorer and guide["prompt"]:
+            values = scorer(clean, guide["prompt"]).tolist()
             found.append({"label": f"{guide['name']} score", "guide": g, "values": _plain(values)})
     return found
 
@@ -178,13 +178,13 @@ def failures(trajectory: Trajectory, item: int = 0, wrong: dict = WRONG) -> list
     ['no picture']
     """
     found = []
-    judges = trajectory.pair.scorers if trajectory.pair else {}
+    scorers = trajectory.pair.scorers if trajectory.pair else {}
     latent = trajectory.latent[item][None]
     for guide in recipes.guides(trajectory.recipe):
         model, prompt = guide["model"], guide["prompt"]
-        if model in judges and prompt:
+        if model in scorers and prompt:
             own, *others = (
-                float(judges[model](latent, words)) for words in (prompt, *wrong[model])
+                float(scorers[model](latent, words)) for words in (prompt, *wrong[model])
             )
             if own <= np.quantile(others, 0.75):  # one of them may be what was asked for
                 name = "picture" if guide["name"] == "image" else guide["name"]

@@ -129,7 +129,7 @@ def scores(trajectory: Trajectory, *, item: int = 0, ax=None):
     ax = ax or _axes()
     for curve in curves:
         ax.plot(curve["values"], color=COLOURS[curve["guide"] % len(COLOURS)], label=curve["label"])
-    ax.set(xlabel="step", ylabel="cosine with the prompt", title="What the judges recognise")
+    ax.set(xlabel="step", ylabel="cosine with the prompt", title="What the scorers recognise")
     ax.legend(frameon=False)
     return ax
 

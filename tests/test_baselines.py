@@ -133,7 +133,7 @@ def test_own_drawing_pressed_into_own_recording():
 
 
 @pytest.mark.parametrize(("paper", "ink"), [(255, 0), (200, 20), (40, 230)])
-def test_what_is_drawn_is_bright_on_whatever_ground(paper, ink):
+def test_what_is_drawn_is_bright_on_any_background(paper, ink):
     toys = with_axis(pair())
     drawing = np.full((64, 32), paper, np.uint8)
     drawing[20:40, 8:24] = ink
@@ -150,7 +150,7 @@ def test_what_is_drawn_is_bright_on_whatever_ground(paper, ink):
 def test_a_blank_sheet_is_refused():
     recording = Sound(np.full(8 * 32, 0.4, np.float32), 800)
     for blank in (np.ones((64, 32)), np.zeros((64, 32))):
-        with pytest.raises(ValueError, match="nothing in the drawing but its ground"):
+        with pytest.raises(ValueError, match="nothing is in the drawing but its background"):
             press(with_axis(pair()), blank, recording)
 
 

@@ -253,7 +253,7 @@ def test_what_cannot_be_printed_is_one_clear_line(run, tmp_path, monkeypatch):
     for argv, said in (
         (("a.wav", "a.wav"), "is a recording: expected a picture"),
         (("blank.png", "blank.png"), "is a picture: expected a recording"),
-        (("blank.png", "a.wav"), "nothing in the drawing but its ground"),
+        (("blank.png", "a.wav"), "nothing is in the drawing but its background"),
     ):
         code, _, err = run("print", *argv)
         assert code == 2 and said in err.splitlines()[-1], err

@@ -254,7 +254,7 @@ def _drawn(picture: Tensor, invert: bool | None) -> Tensor:
         picture = (1 - picture / paper).clamp(0, 1)
     if picture.max() < 0.02:
         raise ValueError(
-            "there is nothing in the drawing but its ground: expected something brighter than its "
+            "nothing is in the drawing but its background: expected something brighter than its "
             "dark border or darker than its light one; invert=True or False says what is drawn"
         )
     return full_range(picture)

@@ -70,16 +70,16 @@ def plain(what: Picture | Image.Image, background="white") -> Picture:
 
 
 def _laid_on(image: Image.Image, background) -> Image.Image:
-    """An RGBA picture on a ground of one colour."""
+    """An RGBA picture on a background of one colour."""
     colour = tuple(background) if isinstance(background, list) else background
     try:
-        ground = Image.new("RGBA", image.size, colour)
+        below = Image.new("RGBA", image.size, colour)
     except (ValueError, TypeError):
         raise ValueError(
             f"background={background!r}: expected a colour, such as 'white', '#204060' or "
             "(32, 64, 96)"
         ) from None
-    laid = Image.alpha_composite(ground, image).convert("RGB")
+    laid = Image.alpha_composite(below, image).convert("RGB")
     clear, most = image.getchannel("A").getextrema()
     if clear < most and all(low == high for low, high in laid.getextrema()):
         warnings.warn(

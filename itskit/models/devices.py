@@ -1,7 +1,7 @@
 """Where networks run: all of them on one device, or the U-Nets in turns.
 
 Two full-size U-Nets, a VAE and a text encoder are 4.2 GB in half precision. Where that is too much,
-the U-Nets take turns: the one that is asked for lies on the device, the other waits in the
+the U-Nets take turns: the one that is needed is on the device, the other waits in the
 computer's memory. Weights never change, so they are copied in one direction only.
 """
 
@@ -27,7 +27,7 @@ class Placement:
     dtype : torch.dtype
         What the weights are in already.
     turns : bool
-        Whether the networks that `turn` is asked for share the device, one at a time.
+        Whether the networks given to `turn` are on the device one at a time.
     """
 
     def __init__(self, device="cpu", dtype=torch.float32, turns: bool = False):

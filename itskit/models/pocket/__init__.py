@@ -25,11 +25,11 @@ from .weights import FOLDER, load_weights, read_manifest, weights_hash
 
 LATENT_SHAPE = (4, 16, 64)
 HEIGHT = 128
-# The picture model knows squares, and paints a row of them: pixels, latent columns.
+# The picture model draws squares, in a row: pixels, latent columns.
 SQUARE, TILE = 128, 16
 LEVEL = 10 ** (-23 / 20)  # of sounds, as a root mean square
 
-SOLO = "solo.safetensors"  # what is added to the words of a model that has the canvas to itself
+SOLO = "solo.safetensors"  # added to the encoded prompt of a model that composes alone
 
 DEFAULTS = {
     "num_inference_steps": 8,  # 16 look and sound the same: EXPERIMENTS.md

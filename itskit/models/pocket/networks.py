@@ -137,13 +137,12 @@ def text_unet(
 
 
 class LayoutUNet(nn.Module):
-    """A `text_unet` that is told, along with its prompt, what usually lies where.
+    """A `text_unet` that also gets the mean of all latents that go with its prompt.
 
-    `layout` answers to a sentence with the mean of all latents that were seen with it, so many
-    columns wide (a square for pictures; one column, the mean spectrum, for sounds), and the U-Net
-    sees that mean as four more channels of its input. What a prompt says about what is where is
-    most of what there is to know in the first steps of a run, and a small U-Net, whose convolutions
-    are the same everywhere, is slow to learn it by itself. `layout_loss` teaches it.
+    `layout` estimates that mean, `columns` wide (a square for pictures; one column, the mean
+    spectrum, for sounds), and the U-Net takes it as four more channels of its input. In the first
+    steps of a run a prompt says little more than what usually lies where, and a small U-Net, whose
+    convolutions are the same everywhere, is slow to learn that. `layout_loss` trains `layout`.
     """
 
     def __init__(self, columns, hidden=256, **options):
