@@ -29,8 +29,8 @@ _HOME = {
     "hunt": "seed_search",
 }
 _NAMESPACES = (
-    "schedule", "solvers", "views", "rules", "spectrogram", "baselines", "metrics", "diagnose",
-    "plots", "export", "progress", "widgets",
+    "schedule", "solvers", "views", "rules", "analytic", "spectrogram", "baselines", "metrics",
+    "diagnose", "overlap", "plots", "export", "progress", "widgets",
 )  # fmt: skip
 __all__ = [*_HOME, *_NAMESPACES]
 

@@ -75,6 +75,12 @@ def _extra_again(pair: Pair, recipe: recipes.Recipe, given: Sequence[Guide]) -> 
                 f"not the pair's to make again: expected extra=[Guide(..., name="
                 f"{entry['name']!r})]"
             )
+        if guide is not None and model is None and guide.modality.name != entry["model"]:
+            warnings.warn(
+                f"the recipe has a guide {entry['name']!r} of {entry['model']!r}, this one is of "
+                f"{guide.modality.name!r}: expect another result",
+                stacklevel=5,
+            )
         if guide is None:
             guide = Guide(
                 model, encode_prompt(model, entry["prompt"], entry["negative"]), entry["scale"],

@@ -37,6 +37,7 @@ RANKS = {
     "codec": 3.1,
     "trajectory": 3.2,
     "settings": 3.3,
+    "analytic": 3.3,
     "beginning": 3.4,
     "composition": 3.5,
     "recomposition": 3.6,
@@ -44,6 +45,7 @@ RANKS = {
     "baselines": 4,
     "metrics": 4,
     "diagnose": 4,
+    "overlap": 4.5,
     "seed_search": 4.5,  # ranks what `metrics` scored
     "web": 4.9,  # what all that shows something reads
     "plots": 5,
