@@ -25,6 +25,7 @@ _HOME = {
     "composing": "composition",
     "guides": "composition",
     "recompose": "recomposition",
+    "branch": "recomposition",
     "evaluate": "metrics",
     "hunt": "seed_search",
 }

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import chain
 
-from . import recipes, views
+from . import recipes, schedule, views
 from .beginning import describe
-from .composition import OF_THE_RUN, Run, compose, composing
+from .composition import OF_THE_RUN, Run, compose, composing, guides
 from .guidance import Guide, encode_prompt
 from .modality import Pair
+from .rules import as_rule
+from .sampling import init_latent, sample
 from .settings import as_weight
+from .solvers import as_solver
 from .trajectory import Trajectory
+
+TELLING = {"callback": None, "progress": True}
 
 
 def recompose(pair: Pair, recipe: dict, **changes) -> Trajectory:
@@ -21,12 +28,74 @@ def recompose(pair: Pair, recipe: dict, **changes) -> Trajectory:
     `init` and `extra` guides of models that are not the pair's, which a recipe only describes.
     Warns if the networks, or `init`, are not the recipe's.
     """
+    if recipe.get("branch"):
+        told = {name: changes.pop(name, usual) for name, usual in TELLING.items()}
+        return recomposing(pair, recipe, **changes).finish(**told)
     return compose(pair, **_arguments(pair, recipes.read(recipe), changes))
 
 
 def recomposing(pair: Pair, recipe: dict, **changes) -> Run:
     """`recompose` as an iterator of Steps."""
-    return composing(pair, **_arguments(pair, recipes.read(recipe), changes))
+    recipe = recipes.read(recipe)
+    if began := recipe.get("branch"):
+        beginning = {name: changes[name] for name in ("init", "extra") if name in changes}
+        first = recompose(pair, began["of"], **beginning, progress=False)
+        return _go_on(first, began["step"], pair, recipe, changes)
+    return composing(pair, **_arguments(pair, recipe, changes))
+
+
+def branch(
+    run: Trajectory, step: int, *, callback: Callable | None = None, progress: bool = True,
+    **changes,
+) -> Trajectory:  # fmt: skip
+    """Go on from step `step` of a run, which is the first to be made anew, with `changes`: other
+    words, scales, weights, guides, rule or solver, as keyword arguments of `compose`.
+
+    With another `seed` the noise is another from there on; if the solver draws none, the clean
+    latent so far is noised afresh. The recipe says what it branched from, and `recompose` makes
+    both again. Raises ValueError for a step that is not in the run, and for changes of its length,
+    width or beginning.
+    """
+    if run.pair is None:
+        raise ValueError("the run has no pair: expected Trajectory.load(path, pair=...)")
+    fixed = {"num_inference_steps", "spacing", "width", "init", "strength"} & changes.keys()
+    if fixed:
+        raise ValueError(f"{sorted(fixed)} cannot change within a run: expected a run of its own")
+    return _go_on(run, step, run.pair, run.recipe, changes).finish(callback, progress)
+
+
+def _go_on(run: Trajectory, step: int, pair: Pair, recipe: dict, changes: dict) -> Run:
+    """The steps of `run` before `step`, and then those of a recipe with changes."""
+    places = [place for place, one in enumerate(run.steps) if one.index == step]
+    if not places or places[0] == 0:
+        raise ValueError(
+            f"step={step}: expected one from {run.steps[0].index + 1} to {run.steps[-1].index}"
+        )
+    began = {"step": step, "of": dict(run.recipe)}
+    plain = {key: value for key, value in recipe.items() if key not in ("branch", "stopped")}
+    changes = {key: value for key, value in changes.items() if key != "init"}
+    if "seed" in changes:
+        changes["seeds"] = [changes.pop("seed")]
+    asked = _arguments(pair, recipes.Recipe(plain | {"init": None}), changes)
+    made = composing(pair, **asked)  # for its checks and its recipe
+    said = made.recipe
+    of_guides = {k: v for k, v in asked.items() if k != "seeds"}
+    previous = run.steps[places[0] - 1]
+    if said["rule"] is None or said["rule"] != run.recipe.get("rule", "mean"):
+        previous = replace(previous, memory={})
+    latent, solver = previous.latent, as_solver(said["solver"])
+    if said["seeds"] != run.recipe.get("seeds") and not getattr(solver, "draws_noise", False):
+        timesteps = schedule.timesteps(said["num_inference_steps"], said["spacing"])
+        noise = init_latent(pair, said["seeds"], said["width"]).to(latent)
+        latent = schedule.add_noise(previous.clean, noise, pair.image.alpha_bar[timesteps[step]])
+    rest = sample(
+        guides(pair, **of_guides), latent, num_inference_steps=said["num_inference_steps"],
+        solver=solver, spacing=said["spacing"], first_step=step, seeds=said["seeds"],
+        previous=previous, rule=asked.get("rule") or "mean",
+    )  # fmt: skip
+    steps, count = run.steps[: places[0]], said["num_inference_steps"] - step
+    said = said | {"init": run.recipe.get("init"), "branch": began}
+    return Run(chain(steps, rest), len(steps) + count, said, pair)
 
 
 def _arguments(pair: Pair, recipe: recipes.Recipe, changes: dict) -> dict:
@@ -55,6 +124,9 @@ def _arguments(pair: Pair, recipe: recipes.Recipe, changes: dict) -> dict:
             raise ValueError(f"the recipe was made with a view of one's own: expected {key}=...")
     if kept.get("rule", "") is None and "rule" not in changes:
         raise ValueError("the recipe was made with a rule of one's own: expected rule=...")
+    changed = as_rule(changes.get("rule") or "mean")
+    if getattr(changed, "stochastic", False):
+        kept["solver"] = None  # the rule brings its own, unless the changes do
     kept["extra"] = _extra_again(pair, recipe, changes.get("extra", ()))
     return kept | {name: value for name, value in changes.items() if name != "extra"}
 
