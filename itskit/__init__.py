@@ -30,8 +30,8 @@ _HOME = {
     "hunt": "seed_search",
 }
 _NAMESPACES = (
-    "schedule", "solvers", "views", "rules", "analytic", "spectrogram", "baselines", "metrics",
-    "diagnose", "overlap", "plots", "export", "progress", "widgets",
+    "schedule", "solvers", "views", "rules", "analytic", "plane", "spectrogram", "baselines",
+    "metrics", "diagnose", "overlap", "plots", "export", "progress", "widgets",
 )  # fmt: skip
 __all__ = [*_HOME, *_NAMESPACES]
 

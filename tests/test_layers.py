@@ -42,6 +42,7 @@ RANKS = {
     "composition": 3.5,
     "recomposition": 3.6,
     "clip_clap": 3.9,
+    "plane": 4,
     "baselines": 4,
     "metrics": 4,
     "diagnose": 4,
