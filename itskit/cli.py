@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     args = says.parser().parse_args(argv or ["--help"])
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _show_once()
             code = COMMANDS[args.command](args) or 0
     except KeyboardInterrupt:
         code = STOPPED
@@ -269,9 +269,18 @@ def _licence(pair_name: str) -> str:
     return f"code MIT, weights {weights}"
 
 
-def _show_warning(message, category, *_) -> None:
-    if category is UserWarning:  # what libraries tell their developers is not for this person
-        print(f"itskit: warning: {_one_line(message)}", file=sys.stderr)
+def _show_once():
+    """What prints a warning in one line, and each only once: Python itself forgets what it has said
+    whenever a library changes its filters."""
+    said = set()
+
+    def show(message, category, *_) -> None:
+        line = f"itskit: warning: {_one_line(message)}"
+        if category is UserWarning and line not in said:  # others are for developers
+            said.add(line)
+            print(line, file=sys.stderr)
+
+    return show
 
 
 def _one_line(error: Exception) -> str:

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from a_run import NASTY, run
 
-from itskit import export
+from itskit import export, recipes
 from itskit.training.assemble.clips import read_recording
 
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -55,7 +55,7 @@ print(cli.main())
     asked = ["compose", NASTY, "Glöckchen 🔔", "--steps", "2", "--out", "there"]
     assert in_c_locale(code, tmp_path, *asked).splitlines()[-1] == "0"
     (recipe,) = (tmp_path / "there").glob("*.json")
-    assert json.loads(recipe.read_text(encoding="utf-8"))["image_prompt"] == NASTY
+    assert recipes.prompts(json.loads(recipe.read_text(encoding="utf-8")))[0] == NASTY
     for path in (tmp_path / "there").iterdir():
         assert export.read_recipe(path)["sound_prompt"] == "Glöckchen 🔔", path.name
     assert len(list((tmp_path / "there").iterdir())) == 5

@@ -198,7 +198,7 @@ def test_enter_composes_and_the_steps_are_counted(page):
     assert all(f">step {k} of 8<" in said for k in range(1, 9))
     assert ">step 0" not in said
     assert ">step 9" not in said
-    assert run_cell(page, "print(composer.result.recipe['image_prompt'])") == "a lighthouse"
+    assert run_cell(page, "print(composer.result.recipe['guides'][0]['prompt'])") == "a lighthouse"
     look(page, "composed")
 
 
@@ -216,7 +216,7 @@ def test_a_drawn_curve_counts_at_once_and_so_does_a_painted_map(page):
     look(page, "curve")
     composer_of(page).locator("input[type=text]").first.press("Enter")
     composed(page, 2)
-    weights = run_cell(page, "print(*composer.result.recipe['image_weight']['per_step'])")
+    weights = run_cell(page, "print(*composer.result.recipe['guides'][0]['weight']['per_step'])")
     assert np.allclose([float(w) for w in weights.split()], np.linspace(0.8, 0.27, 8), atol=0.06)
 
     unfold(page, MAP)
@@ -231,7 +231,7 @@ def test_a_drawn_curve_counts_at_once_and_so_does_a_painted_map(page):
     look(page, "map")
     composer_of(page).locator("input[type=text]").first.press("Enter")
     composed(page, 3)
-    row = run_cell(page, "print(*composer.result.recipe['image_weight'][8])")
+    row = run_cell(page, "print(*composer.result.recipe['guides'][0]['weight'][8])")
     row = np.array([float(w) for w in row.split()])
     assert row[len(row) // 3] > 0.9
     assert row[-3] == pytest.approx(0.5, abs=0.01)
