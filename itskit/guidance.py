@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import isfinite
@@ -21,6 +17,7 @@ from torch import Tensor
 from . import threads
 from .media import Picture, read_picture
 from .modality import Modality
+from .notes import tell_what_is_ignored
 from .views import Identity
 
 MOST_IN_A_MAP = 100.0  # of a weight beside weights near 1: what is above are the levels of a mask
@@ -36,37 +33,6 @@ class Prompt:
     cond: Tensor = field(repr=False)
     uncond: Tensor = field(repr=False)
     empty: Tensor | None = field(default=None, repr=False)
-
-
-# Where notes on prompts go in this thread: None is Python's warnings, which no thread owns.
-_notes: ContextVar[list[str] | None] = ContextVar("notes", default=None)
-
-
-@contextmanager
-def collect_notes() -> Iterator[list[str]]:
-    """Within it what models ignore of their prompts is told to the list that it yields, and not as
-    a warning: for programs that show it in a place of their own, from any thread."""
-    token = _notes.set([])
-    try:
-        yield _notes.get()
-    finally:
-        _notes.reset(token)
-
-
-def _tell_what_is_ignored(modality: Modality, text: str, what: str) -> None:
-    found = modality.check_prompt(text) if modality.check_prompt and text else ()
-    if not found:
-        return
-    shown = text if len(text) <= 60 else text[:59] + "…"
-    note = f"{modality.name} {what} {shown!r}: {'; '.join(found)}"
-    if (notes := _notes.get()) is not None:
-        notes.append(note)
-    else:  # at the line that called the toolkit, where Python says it once for each prompt
-        frame, level = sys._getframe(), 1
-        inside = ("itskit.", "torch.")  # `no_grad` stands between
-        while frame.f_back and frame.f_globals.get("__name__", "").startswith(inside):
-            frame, level = frame.f_back, level + 1
-        warnings.warn(note, stacklevel=level)
 
 
 @torch.no_grad()
@@ -88,8 +54,8 @@ def encode_prompt(
         raise ValueError(
             f"the negative prompt for {modality.name!r} was {negative!r}: expected words, or ''"
         )
-    _tell_what_is_ignored(modality, text, "prompt")
-    _tell_what_is_ignored(modality, negative, "negative prompt")
+    tell_what_is_ignored(modality, text, "prompt")
+    tell_what_is_ignored(modality, negative, "negative prompt")
     encode = (solo and modality.encode_solo) or modality.encode_prompt
     cond, uncond = encode(text), encode(negative)
     return Prompt(text, negative, cond, uncond, encode("") if negative else uncond)

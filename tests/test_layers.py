@@ -31,6 +31,7 @@ RANKS = {
     "spectrogram": 1,  # the public name of `audio`
     "media": 1,
     "modality": 1.5,
+    "notes": 1.8,
     "guidance": 2,
     "rules": 2.5,
     "sampling": 3,

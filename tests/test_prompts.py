@@ -19,9 +19,10 @@ from transformers import CLIPTokenizer
 
 import itskit
 from itskit import cli, widgets
-from itskit.guidance import collect_notes, encode_prompt
+from itskit.guidance import encode_prompt
 from itskit.models import sd
 from itskit.models.pocket import vocabulary
+from itskit.notes import collect_notes
 from itskit.training.dataset import captions, held_out
 
 ROOT = Path(itskit.__file__).parent.parent

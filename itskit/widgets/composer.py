@@ -15,9 +15,10 @@ from .. import recipes, web
 from ..codec import decode
 from ..composition import Run
 from ..composition import composing as composing_function
-from ..guidance import collect_notes, weight_map
+from ..guidance import weight_map
 from ..media import Picture
 from ..modality import Pair
+from ..notes import collect_notes
 from ..rules import RULES
 from ..sampling import Step
 from ..settings import Settings

@@ -12,8 +12,8 @@ import traitlets
 from .. import web
 from ..composition import Run
 from ..composition import composing as composing_function
-from ..guidance import collect_notes
 from ..modality import Pair
+from ..notes import collect_notes
 from ..settings import Settings
 from ..trajectory import Trajectory
 from .background import NO_WORDS, give_way, in_background, plainly
