@@ -12,7 +12,8 @@ in every rule:
     itskit.compose(pair, "a castle", "bells", extra=[ring])
 
 A recipe says what they were made of, and `recompose` asks for them again. `firmness` is a number,
-or a map (H, W) over the canvas or a mask, at least 0: with 0 a voice has no opinion there.
+or a map (H, W) over the canvas or a mask, at least 0: with 0 a voice has no opinion there, and no
+weight.
 """
 
 from __future__ import annotations
@@ -58,7 +59,10 @@ def latent(
     )  # fmt: skip
     nothing = torch.zeros(1, 1, 1)
     prompt = Prompt(text or name, "", nothing, nothing, nothing)
-    return Guide(own, prompt, **{"scale": 1.0, "name": name, **options})
+    weight = options.pop("weight", 1.0)
+    if not (callable(weight) or precision.all()):  # no opinion is no reason to outvote the others
+        weight = weight_map(weight, grid) * (precision > 0)
+    return Guide(own, prompt, **{"scale": 1.0, "name": name, "weight": weight, **options})
 
 
 def picture(
@@ -124,10 +128,14 @@ def piano_roll(
     return _grey(pair, grey, pair.sound, firmness, "piano roll", f"notes {told}", options)
 
 
-def qr(pair: Pair, words: str, *, firmness=4.0, width: int | None = None, **options) -> Guide:
+def qr(
+    pair: Pair, words: str, *, firmness=8.0, weight=3.0, width: int | None = None, **options
+) -> Guide:
     """A guide to a QR code of `words`, as tall as the canvas and at its left, black on white.
 
-    Where nothing of it lies it has no opinion. Needs segno (`pip install segno`).
+    Where nothing of it lies it has no opinion. With the firmness and weight that it begins with, a
+    scanner reads a short code off a composition of the pocket pair. Needs segno
+    (`pip install segno`).
     """
     try:
         import segno
@@ -148,6 +156,7 @@ def qr(pair: Pair, words: str, *, firmness=4.0, width: int | None = None, **opti
     where = np.zeros((rows, columns), np.float32)
     where[place] = 1
     full = weight_map(firmness, (rows, columns)).numpy()
+    options = {"weight": weight, **options}
     return _grey(pair, grey, pair.image, full * where, "QR code", words, options)
 
 

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from toys import SHAPE, gaussian, gaussian_pair, pair
 
+import itskit
 from itskit import analytic, overlap
 from itskit.codec import encode
 from itskit.composition import compose
@@ -45,6 +46,18 @@ def test_firmness_may_be_a_map_and_nowhere_is_no_opinion():
     assert noise[..., 8:].abs().max() == 0 and noise[..., :8].std() > 0.5
 
 
+def test_where_a_voice_has_no_opinion_the_others_are_not_outvoted():
+    firmness = torch.zeros(64, 128)
+    firmness[:, :64] = 20.0
+    voice = analytic.silence(TOYS, firmness=firmness, weight=3.0)
+    words = Guide(TOYS.image, encode_prompt(TOYS.image, "a"), scale=1)
+    latent = init_latent(TOYS, 1)
+    step = next(sample([words, voice], latent, num_inference_steps=4))
+    alone = next(sample([words], latent, num_inference_steps=4))
+    assert torch.equal(step.latent[..., 8:], alone.latent[..., 8:])
+    assert not torch.allclose(step.latent[..., :8], alone.latent[..., :8])
+
+
 def test_with_another_gaussian_it_makes_their_exact_product():
     """Of equal spreads, the weighted mean reaches the product of powers: its mean and spread."""
     centre, std = torch.full((1, *SHAPE), -1.0), 0.5
@@ -67,7 +80,7 @@ def test_pictures_and_silence_are_what_encode_reads():
 
 def _grey(guide):
     """What a voice without doubt paints, in blocks of 8 x 8 pixels, (8, 16)."""
-    *_, last = sample([guide], init_latent(TOYS, 1), solver="dpmpp_2m")
+    *_, last = sample([replace(guide, weight=1.0)], init_latent(TOYS, 1), solver="dpmpp_2m")
     return last.latent[0, 0] / 2 + 0.5
 
 
@@ -178,3 +191,22 @@ def test_hunts_may_go_by_them():
     assert set(scores) == {"agreement", "image lift", "sound lift"}
     assert scores["agreement"] == pytest.approx(-overlap.disagreement(best).total, rel=1e-3)
     assert scores["image lift"] == pytest.approx(float(overlap.lift(best)["image"][0]), abs=1e-5)
+
+
+@pytest.mark.slow
+def test_one_canvas_is_seen_heard_and_scanned():
+    """A decoder that knows nothing of itskit reads the QR code of a third voice; the rest of
+    the canvas is what the two others make of it."""
+    zxingcpp = pytest.importorskip("zxingcpp")
+    pytest.importorskip("segno")
+    shipped = itskit.load_pair("pocket")
+    words = "a crown", "a trombone playing"
+    made = itskit.compose(
+        shipped, *words, seed=2, extra=[analytic.qr(shipped, "HI")], progress=False
+    )
+    image = made.picture().image.convert("L")
+    large = image.resize((4 * image.width, 4 * image.height))
+    assert [code.text for code in zxingcpp.read_barcodes(np.asarray(large))] == ["HI"]
+    plain = itskit.compose(shipped, *words, seed=2, progress=False)
+    far = made.latent[..., 32:], plain.latent[..., 32:]
+    assert torch.nn.functional.cosine_similarity(*(one.flatten() for one in far), dim=0) > 0.8
