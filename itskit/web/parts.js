@@ -75,10 +75,16 @@ function createLine(label, text) {
   return make("div", { class: "its-line-of" }, make("span", { text: label }), button, make("pre", { tabindex: 0 }, code));
 }
 
+/** What a recipe says, as [name, value], each guide's own under its name: ["image scale", 7.5]. */
+function facts({ guides = [], ...recipe }) {
+  const told = guides.flatMap(({ name, model, ...own }) => Object.entries(own).map(([key, value]) => [`${name} ${key}`, value]));
+  return [...told, ...Object.entries(recipe)];
+}
+
 /** The recipe as a list of names and values, flat enough to read. */
 export function createFooter(data) {
   const list = make("dl");
-  for (const [name, value] of Object.entries(data.recipe || {})) {
+  for (const [name, value] of facts(data.recipe || {})) {
     if (value === null || value === undefined || value === "") continue;
     const whole = typeof value === "object" ? JSON.stringify(value) : String(value);
     const text = whole.length > 600 ? `${whole.slice(0, 600)} …` : whole; // a map of weights is long
