@@ -194,13 +194,21 @@ def test_an_error_comes_through_after_all_have_ended(four):
     assert ended == [0, 1]
 
 
+@pytest.fixture
+def heard():
+    """Ctrl-C is heard, though a shell that starts the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def _press_ctrl_c():
     """From outside, as a terminal or a Jupyter server does."""
     code = f"import os, signal; os.kill({os.getpid()}, signal.SIGINT)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_ctrl_c_comes_through_at_once(four):
+def test_ctrl_c_comes_through_at_once(four, heard):
     done = threading.Event()
 
     def call():
@@ -314,7 +322,7 @@ def test_a_broken_network_is_still_blamed(four):
         estimate_all(_guides(broken), itskit.init_latent(broken, 1), 300)
 
 
-def test_ctrl_c_in_a_network_keeps_the_steps_so_far(four):
+def test_ctrl_c_in_a_network_keeps_the_steps_so_far(four, heard):
     plain, asked = gaussian(), []
 
     @threads.own_thread
