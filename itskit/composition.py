@@ -30,11 +30,15 @@ class Run:
 
     steps   that were pulled so far
     recipe  of the whole run
+    guides  who speaks in it
     """
 
-    def __init__(self, steps: Iterator[Step], count: int, recipe: dict, pair: Pair):
+    def __init__(
+        self, steps: Iterator[Step], count: int, recipe: dict, pair: Pair,
+        guides: Sequence[Guide] = (),
+    ):  # fmt: skip
         self.steps: list[Step] = []
-        self.recipe, self.pair = recipe, pair
+        self.recipe, self.pair, self.guides = recipe, pair, guides
         self._to_come, self._count = steps, count
 
     def __len__(self) -> int:
@@ -210,7 +214,7 @@ def composing(
     )  # fmt: skip
     recipe = _recipe(pair, speaking, settings) | {"seeds": seeds, "preset": preset}
     recipe["init"] = None if init is None else beginning.describe(init)
-    return Run(steps, count - first_step, recipe, pair)
+    return Run(steps, count - first_step, recipe, pair, speaking)
 
 
 def _several(seeds) -> Sequence[int]:

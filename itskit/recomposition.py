@@ -9,7 +9,7 @@ from itertools import chain
 
 from . import recipes, schedule, views
 from .beginning import describe
-from .composition import OF_THE_RUN, Run, compose, composing, guides
+from .composition import OF_THE_RUN, Run, compose, composing
 from .guidance import Guide, encode_prompt
 from .modality import Pair
 from .rules import as_rule
@@ -77,9 +77,8 @@ def _go_on(run: Trajectory, step: int, pair: Pair, recipe: dict, changes: dict) 
     if "seed" in changes:
         changes["seeds"] = [changes.pop("seed")]
     asked = _arguments(pair, recipes.Recipe(plain | {"init": None}), changes)
-    made = composing(pair, **asked)  # for its checks and its recipe
+    made = composing(pair, **asked)  # for its checks, its recipe and its guides
     said = made.recipe
-    of_guides = {k: v for k, v in asked.items() if k != "seeds"}
     previous = run.steps[places[0] - 1]
     if said["rule"] is None or said["rule"] != run.recipe.get("rule", "mean"):
         previous = replace(previous, memory={})
@@ -89,13 +88,13 @@ def _go_on(run: Trajectory, step: int, pair: Pair, recipe: dict, changes: dict) 
         noise = init_latent(pair, said["seeds"], said["width"]).to(latent)
         latent = schedule.add_noise(previous.clean, noise, pair.image.alpha_bar[timesteps[step]])
     rest = sample(
-        guides(pair, **of_guides), latent, num_inference_steps=said["num_inference_steps"],
+        made.guides, latent, num_inference_steps=said["num_inference_steps"],
         solver=solver, spacing=said["spacing"], first_step=step, seeds=said["seeds"],
         previous=previous, rule=asked.get("rule") or "mean",
     )  # fmt: skip
     steps, count = run.steps[: places[0]], said["num_inference_steps"] - step
     said = said | {"init": run.recipe.get("init"), "branch": began}
-    return Run(chain(steps, rest), len(steps) + count, said, pair)
+    return Run(chain(steps, rest), len(steps) + count, said, pair, made.guides)
 
 
 def _arguments(pair: Pair, recipe: recipes.Recipe, changes: dict) -> dict:
