@@ -127,7 +127,7 @@ $(VENV)/.test: pyproject.toml $(VENV)/.itskit
 	@touch $@
 
 $(VENV)/.lab: pyproject.toml $(VENV)/.itskit
-	$(PIP) install -e ".[lab]"
+	$(PIP) install -e ".[lab,lessons]"
 	@touch $@
 
 clean:  ## remove results and caches

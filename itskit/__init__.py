@@ -31,7 +31,7 @@ _HOME = {
 }
 _NAMESPACES = (
     "schedule", "solvers", "views", "rules", "analytic", "plane", "spectrogram", "baselines",
-    "metrics", "diagnose", "overlap", "plots", "export", "progress", "widgets",
+    "metrics", "diagnose", "overlap", "plots", "export", "progress", "widgets", "answers", "checks",
 )  # fmt: skip
 __all__ = [*_HOME, *_NAMESPACES]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
+
 
 def lookup(options: dict, name, kind: str):
     """`options[name]`, or a ValueError that lists what there is."""
@@ -32,3 +34,27 @@ def as_seeds(seeds) -> list[int]:
     if not found:
         raise ValueError("seeds was empty: expected a whole number for each item, such as [7]")
     return found
+
+
+def installed(*packages: str, for_: str) -> bool:
+    """Whether packages are there, by their names on PyPI; prints which are not, and what for.
+
+    if itskit.checks.installed("segno", for_="The QR code"):
+        ...
+    """
+    missing = [package for package in packages if not _is_there(package)]
+    if missing:
+        names = " and ".join(missing) + (" is missing" if len(missing) == 1 else " are missing")
+        print(
+            f"{for_} is left out: {names}. To have it, run %pip install {' '.join(missing)} "
+            "and then this cell again."
+        )
+    return not missing
+
+
+def _is_there(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True

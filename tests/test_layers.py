@@ -28,6 +28,7 @@ RANKS = {
     "intervals": 0,
     "progress": 0,
     "writing": 0,
+    "answers": 0.5,  # a file of them is written
     "spectrogram": 1,  # the public name of `audio`
     "media": 1,
     "modality": 1.5,

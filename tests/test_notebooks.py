@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-LESSONS = {path.name: path for path in sorted(NOTEBOOKS.glob("0[0-79]_*.ipynb"))}
+LESSONS = {path.name: path for path in sorted(NOTEBOOKS.glob("[0-9]*_*.ipynb"))}
 FULL_SIZE = "09_full_size.ipynb"  # the one that is about the other pair
 CHECKED = "nbval-check-output"  # the tag of a cell whose stored output nbval compares
 
@@ -46,7 +46,7 @@ def test_begins_with_title_promise_and_badges_then_one_setup_cell(name):
     # Does nothing where itskit is importable: the installation is all that it guards.
     guarded = ast.parse(setups[0].replace("%pip install", "pip_install #"))
     assert ast.unparse(guarded.body[-1].test) == "find_spec('itskit') is None"
-    assert '"git+https://github.com/itskit/itskit"' in setups[0]
+    assert '"itskit[lessons] @ git+https://github.com/itskit/itskit"' in setups[0]
 
 
 def test_only_checked_cells_store_output_and_only_text(name):

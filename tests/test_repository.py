@@ -157,6 +157,15 @@ def test_conda_environment_lists_every_dependency(name):
         assert lowest(listed[conda_name]) >= lowest(wanted), f"{name}: {conda_name} is too old"
 
 
+def test_binder_lists_what_lessons_need():
+    listed = conda_requirements(ROOT / "binder/environment.yml")
+    for name, wanted in requirements(PROJECT["optional-dependencies"]["lessons"]).items():
+        assert name in listed, f"binder/environment.yml lacks {name}"
+        assert lowest(listed[name]) >= lowest(wanted), f"{name} is too old"
+    environment = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    assert "- -e .[lessons]" in environment  # pip brings them
+
+
 def test_binder_installs_the_package_without_dependencies():
     python = conda_requirements(ROOT / "binder/environment.yml")["python"]
     assert str(python.specifier) == "==3.11"  # Binder needs an exact one

@@ -2,7 +2,8 @@
 
 from .composer import Composer
 from .live import Live
+from .predict import Predict
 from .scrubber import Scrubber
 from .weights import WeightCurve, WeightMap
 
-__all__ = ["Composer", "Live", "Scrubber", "WeightCurve", "WeightMap"]
+__all__ = ["Composer", "Live", "Predict", "Scrubber", "WeightCurve", "WeightMap"]
