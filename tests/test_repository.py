@@ -31,7 +31,7 @@ MODULES = sorted((ROOT / "itskit").rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # Names that differ: in conda-forge, and between what is imported and what is installed.
 CONDA = {"torch": "pytorch-cpu", "soundfile": "pysoundfile", "matplotlib": "matplotlib-base"}
-IMPORTED_AS = {"pillow": "PIL", "ipython": "IPython"}
+IMPORTED_AS = {"pillow": "PIL", "ipython": "IPython", "numpy-stl": "stl"}
 
 
 def tracked() -> list[Path]:
@@ -177,7 +177,8 @@ def test_binder_installs_the_package_without_dependencies():
 
 
 def test_every_import_is_a_declared_dependency():
-    """What training, its judges and QR codes need stands in extras, and nothing else imports it."""
+    """What training, its judges, QR codes and exports need stands in extras, and nothing else
+    imports it."""
     extras = PROJECT["optional-dependencies"]
 
     def importable(declared):
@@ -191,6 +192,8 @@ def test_every_import_is_a_declared_dependency():
         allowed = in_training if "training" in path.relative_to(ROOT).parts else in_package
         if path.name == "analytic.py":
             allowed = in_package | importable(extras["qr"])
+        if "export" in path.relative_to(ROOT).parts:
+            allowed = in_package | importable(extras["lessons"])
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = []
             if isinstance(node, ast.Import):

@@ -68,7 +68,7 @@ def read_recipe(path) -> dict:
     Parameters
     ----------
     path : path
-        A picture, sound, film, page or JSON.
+        A picture, sound, film, page, MIDI file or JSON.
 
     Returns
     -------
@@ -82,7 +82,8 @@ def read_recipe(path) -> dict:
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    readers = {".html": _from_page, ".mp4": _from_film, ".json": Path.read_bytes}
+    readers = {".html": _from_page, ".mp4": _from_film, ".mid": _from_notes}
+    readers |= {".json": Path.read_bytes}
     readers |= dict.fromkeys(PICTURES, _from_picture) | dict.fromkeys(SOUNDS, _from_sound)
     if suffix not in readers:
         raise ValueError(f"{path.name}: expected one of {', '.join(sorted(readers))}")
@@ -130,6 +131,16 @@ def recipe_in(html: str) -> dict | None:
     """The recipe in the text of a page; None if there is none."""
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html)
     return json.loads(found[1]).get("recipe") if found else None
+
+
+def _from_notes(path: Path) -> str | None:
+    import mido
+
+    try:
+        messages = mido.MidiFile(path).tracks[0]
+    except (OSError, EOFError, IndexError, KeyError):  # no MIDI file, or a broken one
+        return None
+    return next((message.text for message in messages if message.type == "text"), None)
 
 
 def _from_film(path: Path) -> str | None:
