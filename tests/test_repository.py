@@ -31,7 +31,9 @@ MODULES = sorted((ROOT / "itskit").rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # Names that differ: in conda-forge, and between what is imported and what is installed.
 CONDA = {"torch": "pytorch-cpu", "soundfile": "pysoundfile", "matplotlib": "matplotlib-base"}
-IMPORTED_AS = {"pillow": "PIL", "ipython": "IPython", "numpy-stl": "stl"}
+IMPORTED_AS = {
+    "pillow": "PIL", "ipython": "IPython", "numpy-stl": "stl", "scikit-learn": "sklearn",
+}  # fmt: skip
 
 
 def tracked() -> list[Path]:

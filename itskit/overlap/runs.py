@@ -1,10 +1,5 @@
 """What two prompts have in common: where the models of a run disagree, and whether a result is more
-likely with its prompts than without. Neither needs a scorer that was trained for it.
-
-    from itskit import overlap
-    overlap.disagreement(result).total, .curve, .map
-    itskit.hunt(pair, "a castle", "bells", scorers=overlap.SCORERS)
-"""
+likely with its prompts than without. Neither needs a scorer that was trained for it."""
 
 from __future__ import annotations
 
@@ -14,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import recipes, schedule, views
-from .guidance import Guide, encode_prompt, estimate
-from .metrics import Scorer
-from .modality import Pair
-from .solvers import draw_noise
-from .trajectory import Trajectory
+from .. import recipes, schedule, views
+from ..guidance import Guide, encode_prompt, estimate
+from ..metrics import Scorer
+from ..modality import Pair
+from ..solvers import draw_noise
+from ..trajectory import Trajectory
 
 
 @dataclass(frozen=True, eq=False)
