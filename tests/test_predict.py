@@ -3,6 +3,9 @@
 import json
 import math
 import os
+import re
+from base64 import b64decode
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -54,11 +57,11 @@ def test_a_map_is_judged_by_what_the_box_holds(path):
     guess = Predict("?", region=True, path=path)
     guess.answer = (0.5, 0, 1, 1)  # the right half: 16 cells, 4 of them
     outcome = guess.reveal(None, lambda _: there)
-    assert outcome.words.endswith("Your box holds 50% of it, on 50% of the canvas.")
+    assert repr(outcome).endswith("Your box holds 50% of it, on 50% of the canvas.")
     assert outcome.verdict.distance == pytest.approx(1 - 4 / 20)
     assert answers.read(path)[-1]["truth"] == [0.25, 0.25, 0.75, 0.75]
     loud = there * [0, 0, 1, 1, 3, 3, 0, 0]
-    assert "holds 75% of it" in guess.reveal(None, lambda _: loud).words
+    assert "holds 75% of it" in repr(guess.reveal(None, lambda _: loud))
 
 
 def test_a_box_between_the_cells_covers_parts_of_them():
@@ -111,7 +114,7 @@ def test_the_last_answer_is_there_when_a_notebook_is_opened_again(path):
     again = Predict("one?", choices="ab ba a b".split(), path=path)
     assert again.answer == "b" and "last answer" in again.status
     assert len(answers.read(path)) == 3  # to be remembered is no answer
-    assert "You said: b. The run says: a." in again.reveal(1, lambda run: "a").words
+    assert "You said: b. The run says: a." in repr(again.reveal(1, lambda run: "a"))
     # what is no longer an answer is forgotten
     assert Predict("one?", choices=["x", "y"], path=path).answer is None
     assert Predict("one?", step=4, path=path).answer is None
@@ -132,6 +135,10 @@ def test_answers_survive_what_happens_to_files(path):
 def test_a_folder_that_takes_no_answers_stops_nobody(tmp_path):
     (tmp_path / "out").write_text("a file", encoding="utf-8")
     guess = Predict("?", step=3, path=tmp_path / "out" / "answers.jsonl")
+    guess.answer = 1
+    assert "not kept" in guess.status
+    guess = Predict("?", step=3, path=tmp_path)
+    assert "cannot be read" in guess.status
     guess.answer = 1
     assert "not kept" in guess.status
     assert guess.reveal(1, lambda run: 1).verdict.right
@@ -156,6 +163,35 @@ def test_without_widgets_it_is_text(path):
     said = "You said: 440 Hz. The run says: 523.2 Hz. You were off by 83.25 Hz."
     assert repr(guess) == f"Which pitch? {said}"
     assert said in guess._kept_html()
+
+
+def test_without_a_kernel_a_canvas_shows_both(path):
+    white = Image.new("L", (400, 100), "white")
+    there = np.zeros((2, 4))
+    there[:, 3] = 1
+    for ask, answer, truth in (
+        ("point", (0.25, 0.5), (0.75, 0.5)),
+        ("region", (0.1, 0.1, 0.4, 0.9), there),
+    ):
+        guess = Predict("?", path=path, **{ask: white})
+        before = _still(guess)
+        guess.answer = answer
+        guess.reveal(1, lambda run, truth=truth: truth)
+        after = _still(guess)
+        assert (before == 255).all()
+        tinted = np.flatnonzero((after != 255).any((0, 2)))  # columns
+        assert tinted.min() < 105 and tinted.max() > 295
+        left, right = after[:, :200].reshape(-1, 3), after[:, 200:].reshape(-1, 3)
+        assert (
+            left[left[:, 0] > left[:, 2] + 60].size
+            and not right[right[:, 0] > right[:, 2] + 60].size
+        )
+        assert right[right[:, 2] > right[:, 0] + 30].size  # the run's is teal, mine amber
+
+
+def _still(guess):
+    data = re.search(r"base64,([^\"]+)", guess._kept_html())[1]
+    return np.asarray(Image.open(BytesIO(b64decode(data))), int)
 
 
 def test_the_file_can_be_downloaded(path):

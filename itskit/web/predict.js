@@ -1,6 +1,7 @@
 // A question that is answered before a run: a choice, a number, a step, a point or a region.
 
-const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], Enter: [0, 0] };
+const ASKS = { point: "What do you think? Click there.", region: "What do you think? Drag a box around it." };
 const STRIDE = 0.02; // of the canvas, for each press of a key
 const PAUSE = 400; // milliseconds without a key: then what the keys chose is an answer
 
@@ -13,7 +14,6 @@ class Question {
     this.facts = model.get("facts");
     this.verdict = make("output", { class: "its-verdict", role: "status" });
     this.status = make("output", { class: "its-note" });
-    this.said = make("output", { class: "its-note" });
     this.root = makeRoot("its-predict", question, make("div", { class: "its-question", text: question }), this.control(), this.verdict, this.foot());
     this.root.question = this;
     this.receive = (message) => message.type === "file" && download(message.name, message.text);
@@ -28,7 +28,7 @@ class Question {
   }
 
   foot() {
-    const save = make("button", { type: "button", class: "its-press", text: "Download answers" });
+    const save = make("button", { type: "button", class: "its-save", text: "Download answers", title: "All answers that are kept beside this notebook, as JSON lines" });
     save.addEventListener("click", () => this.model.send({ type: "download" }));
     return make("div", { class: "its-line-up" }, this.status, save);
   }
@@ -64,6 +64,7 @@ class Question {
       if (input.value === "" || value < low || value > high || (kind === "step" && value % 1)) return this.draw();
       this.answer(value);
     };
+    range.value = (low + high) / 2;
     range.addEventListener("input", () => (field.value = range.value));
     for (const input of [range, field]) {
       input.addEventListener("change", () => this.later(() => choose(input)));
@@ -72,6 +73,7 @@ class Question {
     range.addEventListener("pointerup", () => this.later(() => choose(range)));
     this.paint = (mine, run) => {
       range.disabled = field.disabled = this.locked;
+      range.classList.toggle("its-open", mine === null);
       if (mine !== null) range.value = field.value = mine;
       scale.hidden = !this.locked;
       const tick = (value, side) => make("div", { class: `its-mark its-tick ${side}`, style: `left: ${100 * clamp((value - low) / (high - low), 0, 1)}%` });
@@ -123,8 +125,8 @@ class Question {
   }
 
   key(event, kind) {
-    const [dx, dy] = MOVES[event.key] || [0, 0];
-    if (this.locked || (!dx && !dy)) return;
+    if (this.locked || !MOVES[event.key]) return;
+    const [dx, dy] = MOVES[event.key];
     event.preventDefault();
     const start = this.held || this.model.get("value") || (kind === "point" ? [0.5, 0.5] : [0.4, 0.3, 0.6, 0.7]);
     this.sketch(moved(start, dx * STRIDE, dy * STRIDE, event.shiftKey));
@@ -147,7 +149,7 @@ class Question {
   // ---- what all have in common ---------------------------------------------------------------------
 
   get locked() {
-    return this.model.get("outcome").words !== undefined;
+    return this.model.get("outcome").ran !== undefined;
   }
 
   /** Keys come in rows: the last one counts. */
@@ -166,11 +168,14 @@ class Question {
   }
 
   draw() {
-    const { words = "", truth = null } = this.model.get("outcome");
+    const { said = "", ran = "", verdict = "", truth = null } = this.model.get("outcome");
     const mine = this.model.get("value");
     this.paint(mine === undefined ? null : mine, truth);
-    this.verdict.textContent = words;
-    this.status.textContent = this.model.get("status") || (this.locked ? "" : mine === null ? "What do you think?" : "Answered. You can change it until it is revealed.");
+    this.verdict.replaceChildren(make("span", { class: "its-said", text: said }), " ", make("span", { class: "its-ran", text: ran }), ` ${verdict}`);
+    this.verdict.hidden = !this.locked;
+    const ask = ASKS[this.model.get("kind")] || "What do you think?";
+    const open = mine === null ? ask : "Answered. You can change it until it is revealed.";
+    this.status.textContent = this.model.get("status") || (this.locked ? "" : open);
   }
 
   remove() {

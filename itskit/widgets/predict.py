@@ -9,16 +9,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from html import escape
+from io import BytesIO
 from pathlib import Path
 
 import anywidget
 import numpy as np
 import traitlets
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from .. import answers, web
 from ..media import read_picture
-from .kept import Kept
+from .kept import Kept, figure
 from .weights import TONES, _png
 
 KINDS = ("choices", "number", "step", "point", "region")
@@ -28,20 +29,37 @@ KINDS = ("choices", "number", "step", "point", "region")
 class Outcome:
     """What a run says to a question, beside the answer that was given; a notebook shows it.
 
-    `answer`, `truth` and `verdict` are None where nobody answered or the run does not say.
+    `answer` and `truth` are None where nobody answered and where the run does not say; `verdict` is
+    None in both cases.
     """
 
     question: str
+    kind: answers.Choice | answers.Number | answers.Step | answers.Point | answers.Region
     answer: object
     truth: object
     verdict: answers.Verdict | None
-    words: str
+
+    @property
+    def words(self) -> tuple[str, str, str]:
+        """What was answered, what the run says, and how the one lies to the other."""
+        tell = self.kind.tell
+        said = "Nobody answered." if self.answer is None else f"You said: {tell(self.answer)}."
+        ran = (
+            "The run does not say." if self.truth is None else f"The run says: {tell(self.truth)}."
+        )
+        return said, ran, self.verdict.words if self.verdict else ""
 
     def __repr__(self) -> str:
-        return self.words
+        return " ".join(self.words).strip()
 
     def _repr_html_(self) -> str:
-        return f"<p><em>{escape(self.question)}</em><br>{escape(self.words)}</p>"
+        said, ran, verdict = map(escape, self.words)
+        mine, its = (
+            f'<span style="color: rgb{tuple(tone)}" aria-hidden="true">●</span>'
+            for tone in TONES
+        )
+        question = f"<em>{escape(self.question)}</em>"
+        return f"<p>{question}<br>{mine} {said} &ensp;{its} {ran} &ensp;{verdict}</p>"
 
 
 class Predict(Kept, anywidget.AnyWidget):
@@ -171,40 +189,29 @@ class Predict(Kept, anywidget.AnyWidget):
         found = truth(run)
         if found is not None:
             found = self._kind.read(found, is_truth=True)
-        answer = self.value
-        is_judged = answer is not None and found is not None
-        verdict = self._kind.compare(answer, found) if is_judged else None
-        self._outcome = Outcome(self.question, answer, found, verdict, self._words(found, verdict))
-        if isinstance(found, np.ndarray):
-            self.overlay = _overlay(found)
-        self.outcome = {
-            "truth": None if found is None else _plain(found),
-            "words": self._outcome.words,
-            "right": verdict.right if verdict else None,
-        }
-        if answer is not None:
-            self._log("reveal", found, verdict)
+        is_judged = self.value is not None and found is not None
+        verdict = self._kind.compare(self.value, found) if is_judged else None
+        self._outcome = Outcome(self.question, self._kind, self.value, found, verdict)
+        self.overlay = _overlay(found) if isinstance(found, np.ndarray) else b""
+        words = dict(zip(("said", "ran", "verdict"), self._outcome.words, strict=True))
+        self.outcome = {"truth": _plain(found), **words}
+        if self.value is not None:
+            self._log("reveal")
         self._keep()
         return self._outcome
 
     def __repr__(self) -> str:
         if self._outcome:
-            return f"{self.question} {self._outcome.words}"
+            return f"{self.question} {self._outcome!r}"
         given = "" if self.value is None else f" You said: {self._kind.tell(self.value)}."
         return f"{self.question} ({_hint(self._kind)}){given}"
 
     # ---- what happens --------------------------------------------------------------------------
 
-    def _words(self, found, verdict) -> str:
-        tell = self._kind.tell
-        said = "Nobody answered." if self.value is None else f"You said: {tell(self.value)}."
-        ran = "The run does not say." if found is None else f"The run says: {tell(found)}."
-        return " ".join([said, ran, *([verdict.words] if verdict else [])])
-
     def _restore(self) -> None:
         """The last answer to the same question, if it still is one."""
-        same = [r for r in answers.read(self._path) if r.get("key") == self._key]
-        same = [r for r in same if r.get("event") == "answer" and r.get("kind") == self.kind]
+        about = {"event": "answer", "key": self._key, "kind": self.kind}
+        same = [r for r in self._records() if about.items() <= r.items()]
         if same:
             with suppress(ValueError):
                 self._said = self._kind.read(same[-1].get("answer"))
@@ -229,11 +236,12 @@ class Predict(Kept, anywidget.AnyWidget):
             self._log("answer")
             self._keep()
 
-    def _log(self, event: str, found=None, verdict=None) -> None:
+    def _log(self, event: str) -> None:
         record = {"event": event, "key": self._key, "question": self.question, "kind": self.kind}
         record |= {"answer": self.value, "seconds": round(self.seconds, 2)}
         if event == "reveal":
-            record["truth"] = None if found is None else _plain(found)
+            verdict = self._outcome.verdict
+            record["truth"] = self.outcome["truth"]
             record |= {"right": verdict.right, "distance": verdict.distance} if verdict else {}
         record["time"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
         try:
@@ -241,20 +249,46 @@ class Predict(Kept, anywidget.AnyWidget):
         except OSError as error:
             self.status = f"This answer is not kept: {error}"
 
+    def _records(self) -> list[dict]:
+        try:
+            return answers.read(self._path)
+        except OSError as error:
+            self.status = f"What was answered before cannot be read: {error}"
+            return []
+
     def _asked(self, _, content: dict, buffers) -> None:
         """The browser wants the file, to save it."""
         if content.get("type") == "download":
-            records = answers.read(self._path)
-            text = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records)
+            text = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in self._records())
             self.send({"type": "file", "name": self._path.name, "text": text})
 
     # ---- where there is no widget --------------------------------------------------------------
 
     def _kept_html(self) -> str:
-        said = self._outcome.words if self._outcome else _hint(self._kind)
-        if self.value is not None and not self._outcome:
-            said = f"You said: {self._kind.tell(self.value)}."
-        return f"<p><strong>{escape(self.question)}</strong><br><small>{escape(said)}</small></p>"
+        told = repr(self).removeprefix(self.question)
+        still = figure(self._still(), told) if self.ground else f"<small>{escape(told)}</small>"
+        return f"<p><strong>{escape(self.question)}</strong></p>{still}"
+
+    def _still(self) -> bytes:
+        """The canvas with what was answered and what the run says, as PNG."""
+        with Image.open(BytesIO(self.ground)) as ground:
+            image = ground.convert("RGBA")
+        truth = self.outcome.get("truth")
+        if self.overlay:
+            with Image.open(BytesIO(self.overlay)) as overlay:
+                image.alpha_composite(overlay.convert("RGBA").resize(image.size))
+            truth = None
+        draw = ImageDraw.Draw(image)
+        for value, tone in zip((self.value, truth), TONES, strict=True):
+            if value is not None:
+                (x0, y0), (x1, y1) = value[:2], value[-2:]  # of a point, twice the same
+                round_ = 0 if len(value) == 4 else image.height / 20
+                shape = draw.rectangle if len(value) == 4 else draw.ellipse
+                width, height = image.size
+                low = (x0 * width - round_, y0 * height - round_)
+                high = (x1 * width + round_, y1 * height + round_)
+                shape((*low, *high), outline=tone, width=2)
+        return _png(image.convert("RGB"))
 
     def _kept_bundle(self) -> dict:
         return super()._kept_bundle() | {"text/plain": repr(self)}
@@ -291,6 +325,7 @@ def _hint(kind) -> str:
 
 
 def _plain(found):
+    """What a run says as plain JSON; of a map, its outline."""
     return answers.outline(found) if isinstance(found, np.ndarray) else found
 
 
