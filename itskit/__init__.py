@@ -31,7 +31,8 @@ _HOME = {
 }
 _NAMESPACES = (
     "schedule", "solvers", "views", "rules", "analytic", "plane", "spectrogram", "baselines",
-    "metrics", "diagnose", "overlap", "plots", "export", "progress", "widgets", "answers", "checks",
+    "metrics", "diagnose", "suites", "overlap", "plots", "export", "progress", "widgets", "answers",
+    "checks",
 )  # fmt: skip
 __all__ = [*_HOME, *_NAMESPACES]
 

@@ -49,6 +49,7 @@ RANKS = {
     "metrics": 4,
     "diagnose": 4,
     "overlap": 4.5,
+    "suites": 4.6,
     "seed_search": 4.5,  # ranks what `metrics` scored
     "web": 4.9,  # what all that shows something reads
     "plots": 5,
