@@ -31,8 +31,8 @@ _HOME = {
 }
 _NAMESPACES = (
     "schedule", "solvers", "views", "rules", "analytic", "plane", "spectrogram", "baselines",
-    "metrics", "diagnose", "suites", "overlap", "plots", "export", "progress", "widgets", "answers",
-    "checks",
+    "metrics", "diagnose", "suites", "overlap", "listening", "plots", "export", "progress",
+    "widgets", "answers", "checks",
 )  # fmt: skip
 __all__ = [*_HOME, *_NAMESPACES]
 

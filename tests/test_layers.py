@@ -48,6 +48,7 @@ RANKS = {
     "baselines": 4,
     "metrics": 4,
     "diagnose": 4,
+    "listening": 4,
     "overlap": 4.5,
     "suites": 4.6,
     "seed_search": 4.5,  # ranks what `metrics` scored
