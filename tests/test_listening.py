@@ -341,3 +341,49 @@ def test_careless_people_are_found_by_practice():
     found = listening.read(lines, plan)
     assert 20 <= len(found.dropped) <= 40  # of some 30, all but one in 16
     assert listening.shares(found.main)["alone"].low > 0.7
+
+
+# ---- the widget, without a browser ---------------------------------------------------------------
+
+
+def asked(test, **content):
+    """What the kernel answers to a message of the browser."""
+    sent = []
+    test.send = lambda told, buffers=None: sent.append((told, buffers))
+    test._asked(None, {"call": "1", **content}, [])
+    return sent[0]
+
+
+def test_the_widget_keeps_answers_and_tells_only_what_was_right_in_practice(tmp_path):
+    widgets = pytest.importorskip("itskit.widgets")
+    test = widgets.ListeningTest(words_plan(), tmp_path / "a.jsonl", listener=4)
+    state = json.dumps(test.get_state(), default=str)
+    assert not re.search("alone|composed|recorded", state) and test.plan.secret not in state
+    right = []
+    for trial in test.facts["trials"]:
+        given = {"id": trial["id"], "answer": "wind", "seconds": 1.5, "plays": 2}
+        told, _ = asked(test, type="answer", **given)
+        right.append(told["right"])
+        assert asked(test, type="close")[0]["envelope"] == "" or trial is test.facts["trials"][-1]
+    assert sorted(right[:2]) == ["bell", "wind"] and right[2:] == [None] * 11
+    told, _ = asked(test, type="close")
+    assert told["envelope"] == test.plan.envelope and told["lines"].count("\n") == 13
+    assert len(test.answers.rows) == 13 and test.answers.listeners == ["4"]
+    again = widgets.ListeningTest(words_plan(secret="another"), tmp_path / "a.jsonl", listener=4)
+    assert again.plan.seal == test.plan.seal and again.answered == test.answered
+    other = widgets.ListeningTest(words_plan(), tmp_path / "a.jsonl", listener=5)
+    assert other.answered == [] and "0 of 13" in repr(other)
+
+
+def test_the_widget_refuses_names_and_what_is_no_answer(tmp_path):
+    widgets = pytest.importorskip("itskit.widgets")
+    with pytest.raises(ValueError, match="no names are kept"):
+        widgets.ListeningTest(words_plan(), tmp_path / "a.jsonl", listener="Ada")
+    test = widgets.ListeningTest(words_plan(), tmp_path / "a.jsonl")
+    bad = {"id": test.facts["trials"][0]["id"], "answer": "<b>", "seconds": 1, "plays": 1}
+    told, _ = asked(test, type="answer", **bad)
+    assert "expected one of" in told["error"] and not (tmp_path / "a.jsonl").exists()
+    told, _ = asked(test, type="sound", id="nothing")
+    assert "error" in told
+    _, (sound,) = asked(test, type="sound", id=test.facts["trials"][0]["sounds"][0])
+    assert sound[:4] == b"fLaC"

@@ -3,6 +3,7 @@ it again, but for the relief, which has no room for more than its name."""
 
 from .files import animation, audio, contact_sheet, figure, png
 from .film import video
+from .listening_page import listening_page
 from .names import safe_name
 from .notes import Note, midi, notes
 from .pages import iframe, page, page_frames, page_html
@@ -17,6 +18,7 @@ __all__ = [
     "contact_sheet",
     "figure",
     "iframe",
+    "listening_page",
     "midi",
     "notes",
     "page",

@@ -43,6 +43,16 @@ def sound_bytes(sound: Sound, *, level: float = 0.4) -> bytes:
     return file
 
 
+def lossless_bytes(sound: Sound) -> bytes:
+    """The FLAC file of what is `audible` of a sound, for whoever compares sounds: nothing is lost,
+    and no peak makes it quieter than the others. Every current browser decodes it."""
+    import soundfile
+
+    file, heard = BytesIO(), sound.audible()
+    soundfile.write(file, heard.samples, heard.rate, format="FLAC", subtype="PCM_16")
+    return file.getvalue()
+
+
 def _coding(rate: int, level: float = 0.4) -> dict:
     if sound_type() != "audio/mpeg" or rate not in MP3_RATES:
         return {"format": "WAV", "subtype": "PCM_16"}

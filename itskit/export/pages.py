@@ -120,6 +120,8 @@ def page_html(facts: dict, frames: Iterable[scrub.Frame], *, embedded: bool = Fa
     data = facts | {"frames": [frame.as_text() for frame in frames]}
     return web.page(
         policy=POLICY,
+        main="scrubber",
+        mount="mountPage",
         title=escape(title_of(facts["recipe"])),
         padding="2px" if embedded else "clamp(8px, 3vw, 40px)",
         light="transparent" if embedded else web.PALETTE["light"]["page"],

@@ -201,6 +201,10 @@ class Plan:
             part.write_text(self.envelope, encoding="utf-8")
         return self
 
+    def facts(self) -> dict:
+        """What listeners are told before they begin."""
+        return {"question": self.question, "discard": str(self.discard), "seal": self.seal}
+
     def sound_ids(self) -> list[str]:
         """What each clip is called outside of the kernel, by its number."""
         return _names(Random(f"{self.secret}/sounds"), len(self.clips))

@@ -49,7 +49,7 @@ def style(name: str) -> str:
 
 
 def page(**fields: str) -> str:
-    """The one-file page of a scrubber; `fields` are what `page.html` leaves open."""
+    """The one-file page of an instrument; `fields` are what `page.html` leaves open."""
     return Template(_read("page.html")).substitute(fields)
 
 

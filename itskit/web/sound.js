@@ -142,7 +142,7 @@ function documents(here = window) {
 }
 
 /** Where players tell each other that they begin; null where a browser keeps pages apart. */
-function openChannel() {
+export function openChannel() {
   try {
     return new BroadcastChannel("itskit");
   } catch {
