@@ -56,12 +56,17 @@ def branch(
     both again. Raises ValueError for a step that is not in the run, and for changes of its length,
     width or beginning.
     """
+    return branching(run, step, **changes).finish(callback, progress)
+
+
+def branching(run: Trajectory, step: int, **changes) -> Run:
+    """`branch` as an iterator of Steps: first those of `run`, then the new ones."""
     if run.pair is None:
         raise ValueError("the run has no pair: expected Trajectory.load(path, pair=...)")
     fixed = {"num_inference_steps", "spacing", "width", "init", "strength"} & changes.keys()
     if fixed:
         raise ValueError(f"{sorted(fixed)} cannot change within a run: expected a run of its own")
-    return _go_on(run, step, run.pair, run.recipe, changes).finish(callback, progress)
+    return _go_on(run, step, run.pair, run.recipe, changes)
 
 
 def _go_on(run: Trajectory, step: int, pair: Pair, recipe: dict, changes: dict) -> Run:

@@ -28,6 +28,7 @@ import itskit
 from itskit import widgets
 from itskit.composition import Run
 from itskit.media import Sound
+from itskit.recomposition import branch
 from itskit.spectrogram import integrated_loudness
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -444,6 +445,38 @@ def test_history_labels_tell_results_apart():
     assert "another curve" in labels[5]
     assert len(set(without_number)) >= 3
     assert all(words in button.tooltip for button in mine.past.children)
+
+
+def test_going_on_from_a_step_is_a_branch_by_what_the_controls_say():
+    mine = widgets.Composer(composing_pair(), "a castle", "bells")
+    mine.controls["num_inference_steps"].value = 6
+    first = mine.run()
+    assert mine.stage.children[0].goes_on
+    mine.controls["num_inference_steps"].value = 40  # a run keeps its own length
+    new = {"image_prompt": "a tiger", "sound_negative": "rain", "image_weight": 0.8, "seed": 9}
+    for name, value in (new | {"rule": "or"}).items():
+        mine.controls[name].value = value
+    mine.stage.children[0]._answer(None, {"type": "go on", "step": 4}, [])
+    mine._thread.join(60)
+    same = branch(
+        first, 4, **(new | {"rule": "or", "sound_weight": 1 - 0.8}), progress=False
+    )  # fmt: skip
+    assert mine.result is not first and mine.history[0] is first
+    assert torch.equal(mine.result.latent, same.latent)
+    assert not torch.equal(mine.result.steps[5].noisy, first.steps[5].noisy)
+    assert mine.result.recipe == same.recipe and mine.result.steps[:4] == first.steps[:4]
+    assert mine.result.recipe["branch"]["step"] == 4
+    assert " · from step 4" in mine.past.children[1].description
+    assert mine.controls["image_prompt"].value == "a tiger"  # as the new run's
+    assert mine.controls["num_inference_steps"].value == 6
+
+
+def test_going_on_from_what_is_not_there_is_told():
+    mine = composer([])
+    assert mine.run(3) is None and "expected a result to go on from" in mine.status.value
+    mine.run()
+    assert mine.run(0) is None and "step=0: expected one from 1 to 5" in mine.status.value
+    assert not mine.button.disabled and len(mine.history) == 1
 
 
 def test_the_map_lies_over_the_last_result():

@@ -184,12 +184,17 @@ function render({ model, el }) {
     if (message.type === "frame") scrubber.add({ ...message, picture: buffers[0], sound: buffers[1] });
   };
   model.on("msg:custom", receive);
-  const stop = follow(model, ["step"], () => scrubber.show(model.get("step")));
+  const stops = [follow(model, ["step"], () => scrubber.show(model.get("step")))];
+  if (model.get("goes_on")) {
+    const button = scrubber.view.offerToGoOn((step) => model.send({ type: "go on", step }));
+    stops.push(follow(model, ["busy"], () => (button.disabled = model.get("busy"))));
+    scrubber.show();
+  }
   el.addEventListener("its-step", (event) => write(model, "step", event.detail));
   for (const frame of first) scrubber.add(frame);
   return () => {
     model.off("msg:custom", receive);
-    stop();
+    for (const stop of stops) stop();
     scrubber.remove();
   };
 }

@@ -46,6 +46,14 @@ export class View {
     if (steps.chart) this.bindPlot(steps.chart.element);
   }
 
+  /** A button beside the slider that tells of the step to go on from; step 0 has nothing to keep. */
+  offerToGoOn(tell) {
+    const button = make("button", { type: "button", class: "its-press its-go-on" });
+    button.addEventListener("click", () => tell(this.on.state.step));
+    this.steps.note.before((this.goOn = button));
+    return button;
+  }
+
   /** The plot is a large handle of the slider: pressing or dragging on it moves the step. */
   bindPlot(plot) {
     const move = (event) => this.on.show(placeOver(plot, event).x * this.last);
@@ -131,5 +139,9 @@ export class View {
     steps.slider.parentNode.style.setProperty("--at", `${this.percent(step)}%`);
     steps.cursor.style.left = `${this.percent(step)}%`;
     if (steps.chart) steps.chart.show(step);
+    if (!this.goOn) return;
+    this.goOn.hidden = !step;
+    this.goOn.textContent = `Go on from step ${step}`;
+    this.goOn.title = `Make step ${step} and all later ones anew, by the words and settings above; what is before step ${step} stays`;
   }
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
-from functools import partial
 from html import escape
 from threading import Event
 
@@ -19,19 +19,15 @@ from ..guidance import weight_map
 from ..media import Picture
 from ..modality import Pair
 from ..notes import collect_notes
-from ..rules import RULES
+from ..recomposition import branching
 from ..sampling import Step
 from ..settings import Settings
 from ..trajectory import Trajectory
 from .background import NO_WORDS, give_way, in_background, plainly
+from .controls import controls_of
 from .kept import Kept, result_figure, words
 from .scrubber import Scrubber
 from .weights import WeightCurve, WeightMap
-
-WIDE, NARROW = {"description_width": "124px"}, {"description_width": "48px"}
-# Rules for one item; the others pick among several.
-ONE_AT_A_TIME = [name for name in RULES if name not in ("corrected", "product")]
-SHOWN = partial(Scrubber, start="result")  # whoever watched it come about is at its end
 
 
 class Composer(Kept, w.VBox):
@@ -43,6 +39,8 @@ class Composer(Kept, w.VBox):
         composer.observe(f, "result")  # calls f({"new": trajectory, ...}) at every new one
 
     The weight is a number, a curve or a map: whichever was touched last, and a button shows which.
+    "Go on from step 3", beside the slider, branches from that step of the result that is shown,
+    with what the controls say by then.
 
     Parameters
     ----------
@@ -50,8 +48,8 @@ class Composer(Kept, w.VBox):
     image_prompt, sound_prompt : str
     composing : callable
         A function like `itskit.composing`.
-    show : callable
-        Trajectory -> the widget that shows it.
+    show : callable, optional
+        Trajectory -> the widget that shows it, in place of a Scrubber.
     """
 
     result = traitlets.Instance(Trajectory, allow_none=True)  # stays in Python
@@ -63,13 +61,13 @@ class Composer(Kept, w.VBox):
         sound_prompt: str = "birds chirping",
         *,
         composing: Callable[..., Run] = composing_function,
-        show: Callable[[Trajectory], w.Widget] = SHOWN,
+        show: Callable[[Trajectory], w.Widget] | None = None,
     ):
-        self._pair, self._composing, self._show = pair, composing, show
+        self._pair, self._composing, self._show = pair, composing, show or self._scrubber
         self._stop, self._thread = Event(), None
         self.history: list[Trajectory] = []
         self._drawn: dict[int, dict] = {}  # by a result's id: its drawings, and which counted
-        self.controls = _controls(Settings.of(pair), image_prompt, sound_prompt)
+        self.controls = controls_of(Settings.of(pair), image_prompt, sound_prompt)
         self.curve, self.map = WeightCurve(), WeightMap()
         self.button = w.Button(description="Compose", icon="play")
         self.stopper = w.Button(description="Stop", icon="stop", disabled=True)
@@ -143,18 +141,19 @@ class Composer(Kept, w.VBox):
             values["image_start"] = 0.0  # the curve says when the image joins; nobody else would
         return values | {"image_weight": image, "sound_weight": sound}
 
-    def start(self) -> None:
-        """Begin a run in the background, one at a time, so that Stop can be pressed."""
+    def start(self, step: int | None = None) -> None:
+        """Begin a run in the background, one at a time, so that Stop can be pressed; as `run`."""
         if self._thread is None or not self._thread.is_alive():
             self._stop.clear()
-            self._thread = in_background(self.run)
+            self._thread = in_background(self.run, step)
 
     def stop(self) -> None:
         """End the run after its present step; the steps so far are kept and shown."""
         self._stop.set()
 
-    def run(self) -> Trajectory | None:
-        """Compose what the controls say, here and now.
+    def run(self, step: int | None = None) -> Trajectory | None:
+        """Compose what the controls say, here and now; with a `step`, go on by it from that step of
+        the result that is shown, as `itskit.branch` does.
 
         Returns
         -------
@@ -167,9 +166,9 @@ class Composer(Kept, w.VBox):
         self._busy(True, settings["num_inference_steps"])
         try:
             with collect_notes() as notes:
-                run = self._composing(self._pair, **settings)
-                for step in run:
-                    self._tell(step)
+                run = self._begin(settings, step)
+                for one in itertools.dropwhile(lambda one: one.index < (step or 0), run):
+                    self._tell(one)
                     if self._stop.is_set():
                         break
             self.history.append(result := run.trajectory)
@@ -182,6 +181,20 @@ class Composer(Kept, w.VBox):
             return None
         finally:
             self._busy(False)
+
+    def _begin(self, settings: dict, step: int | None) -> Run:
+        if step is None:
+            return self._composing(self._pair, **settings)
+        if self.result is None:
+            raise ValueError(f"step={step}: expected a result to go on from; compose one first")
+        del settings["num_inference_steps"]  # a run keeps its own
+        run = branching(self.result, step, **{"image_start": None} | settings)
+        self.progress.max, self.progress.value = len(run), step
+        return run
+
+    def _scrubber(self, trajectory: Trajectory) -> Scrubber:
+        """At its end, since whoever sees it has watched it come about."""
+        return Scrubber(trajectory, start="result", go_on=self.start)
 
     def recall(self, trajectory: Trajectory) -> None:
         """Show a result, and put its prompts, settings and weights back into the controls."""
@@ -246,6 +259,8 @@ class Composer(Kept, w.VBox):
         result, said = self.history[k], words(self.history[k])
         parts = [f"{k + 1}", f"seed {(result.recipe.get('seeds') or [0])[0]}"]
         parts.append(said if len(said) < 40 else said[:39] + "…")
+        if began := result.recipe.get("branch"):
+            parts.append(f"from step {began['step']}")
         parts += self._changes(k)[:2]
         button = w.Button(description=" · ".join(parts), tooltip=said)
         button.layout = w.Layout(width="auto", max_width="100%")
@@ -278,6 +293,9 @@ class Composer(Kept, w.VBox):
 
     def _busy(self, on: bool, count: int = 1) -> None:
         self.button.disabled, self.stopper.disabled = on, not on
+        for shown in self.stage.children:
+            if isinstance(shown, Scrubber):
+                shown.busy = on
         self.progress.layout.display = "" if on else "none"
         if on:
             self.progress.max, self.progress.value, self.notes.value = count, 0, ""
@@ -295,37 +313,6 @@ def _as_said(trajectory: Trajectory) -> dict:
     said = {**trajectory.recipe, **recipes.arguments(trajectory.recipe)}
     rule = said.get("rule", "mean")
     return said | {"rule": rule["name"] if isinstance(rule, dict) else rule}
-
-
-def _controls(defaults: Settings, image_prompt: str, sound_prompt: str) -> dict[str, w.Widget]:
-    """The controls by the names of `compose`'s arguments; `weight` says which weight counts."""
-    whole = w.Layout(width="auto")
-    wide = {"style": WIDE, "layout": w.Layout(width="min(100%, 640px)")}
-
-    def number(text, value, low, high, stride):
-        return w.FloatSlider(value, min=low, max=high, step=stride, description=text, **wide)
-
-    weight = defaults.image_weight
-    weight = weight if isinstance(weight, (int, float)) else 0.5
-    count = defaults.num_inference_steps
-    return {
-        "image_prompt": w.Text(image_prompt, description="see", style=NARROW, layout=whole),
-        "sound_prompt": w.Text(sound_prompt, description="hear", style=NARROW, layout=whole),
-        "num_inference_steps": w.IntSlider(count, min=2, max=100, description="steps", **wide),
-        "seed": w.BoundedIntText(0, min=0, max=2**31 - 1, description="seed", **wide),
-        "image_scale": number("image guidance", defaults.image_scale, 1, 20, 0.5),
-        "sound_scale": number("sound guidance", defaults.sound_scale, 1, 20, 0.5),
-        "image_start": number("warm start", defaults.image_start, 0, 0.9, 0.05),
-        "rule": w.Dropdown(options=ONE_AT_A_TIME, description="rule", **wide),
-        "weight": w.ToggleButtons(
-            options=["number", "curve", "map"],
-            description="weight",
-            style=NARROW | {"button_width": "90px"},
-        ),
-        "image_weight": number("image weight", weight, 0, 1, 0.05),
-        "image_negative": w.Text(defaults.image_negative, description="do not see", **wide),
-        "sound_negative": w.Text(defaults.sound_negative, description="do not hear", **wide),
-    }
 
 
 def _preview(pair: Pair, step: Step) -> bytes:

@@ -36,6 +36,9 @@ class Scrubber(keep.Kept, anywidget.AnyWidget):
         How many steps, evenly spread.
     start : {"noise", "result"}
         Where the slider begins.
+    go_on : callable, optional
+        Called with the step that is shown when a person presses "Go on from step"; without it there
+        is no such button. It cannot be pressed while `busy` is True.
     **options
         Of the widget.
     """
@@ -45,6 +48,8 @@ class Scrubber(keep.Kept, anywidget.AnyWidget):
     facts = traitlets.Dict().tag(sync=True)
     first = traitlets.List().tag(sync=True)
     step = traitlets.Int().tag(sync=True)
+    goes_on = traitlets.Bool().tag(sync=True)
+    busy = traitlets.Bool().tag(sync=True)
 
     def __init__(
         self,
@@ -54,6 +59,7 @@ class Scrubber(keep.Kept, anywidget.AnyWidget):
         scores: Sequence[dict] | None = None,
         kept: int = 9,
         start: str = "noise",
+        go_on: Callable[[int], object] | None = None,
         **options,
     ):
         def prepare(track: str, steps: Sequence[int]) -> Iterator[scrub.Frame]:
@@ -69,7 +75,9 @@ class Scrubber(keep.Kept, anywidget.AnyWidget):
         self._prepare(track, scrub.keyframes(has[track], kept))
         self._prepare("clean", has["clean"][-1:])
         shown = [frame.as_message() for frame in self._frames.values()]
-        super().__init__(facts=facts, first=shown, step=facts["start"]["step"], **options)
+        self._go_on = go_on
+        options = {"step": facts["start"]["step"], "goes_on": go_on is not None, **options}
+        super().__init__(facts=facts, first=shown, **options)
         self.on_msg(self._answer)
 
     def _setup(self, prepare: Callable[..., Iterator[scrub.Frame]], has: dict[str, list[int]]):
@@ -101,8 +109,11 @@ class Scrubber(keep.Kept, anywidget.AnyWidget):
                     tell(frame)
 
     def _answer(self, _, content: dict, buffers) -> None:
-        """The browser asks for a track: send what is there, then the rest as it gets ready."""
-        track = content.get("track")
+        """The browser asks for a track: send what is there, then the rest as it gets ready. Or a
+        person wants to go on from a step."""
+        step, track = content.get("step"), content.get("track")
+        if content.get("type") == "go on" and self._go_on and isinstance(step, int):
+            self._go_on(step)
         if content.get("type") != "ask" or track not in self._has:
             return
         sent = {message["step"] for message in self.first if message["track"] == track}

@@ -293,6 +293,33 @@ def test_an_error_is_told_in_words_beside_the_result(page):
     run_cell(page, "composer.recall(composer.history[-1])")
 
 
+def test_going_on_from_the_step_that_is_shown(page):
+    """By a click, and as it is said now; the kernel is told of no step before that."""
+    root = composer_of(page)
+    run_cell(page, "before = composer.history[-1]\ncomposer.recall(before)")
+    slider, go_on = root.locator(".its-step"), root.locator(".its-go-on")
+    go_on.scroll_into_view_if_needed()
+    assert go_on.inner_text() == "Go on from step 7"
+    slider.press("Home")
+    assert not go_on.is_visible()  # nothing would stay
+    for _ in range(3):
+        slider.press("ArrowRight")
+    assert go_on.inner_text() == "Go on from step 3"
+    look(page, "go on from a step")
+    root.locator("input[type=text]").first.fill("a tiger")
+    until(page, "print(composer.controls['image_prompt'].value)", "a tiger")
+    go_on.click()
+    until(page, "print(composer.result.recipe.get('branch', {}).get('step'))", "3")
+    said = "print(*(r['guides'][0]['prompt'] for r in (composer.result.recipe, before.recipe)))"
+    assert run_cell(page, said) == "a tiger a lighthouse"
+    same = "print(*(a is b for a, b in zip(composer.result.steps, before.steps)))"
+    assert run_cell(page, same) == "True True True False False False False False"
+    root.get_by_role("button", name="from step 3").wait_for(timeout=60000)
+    until(page, "print(composer.button.disabled)", "False")
+    look(page, "gone on from a step")
+    run_cell(page, "composer.recall(before)")
+
+
 # ---- opened again --------------------------------------------------------------------------------
 
 
