@@ -6,12 +6,23 @@ are refused, and `--help` shows numbers, before gigabytes are downloaded; a test
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
 from functools import partial
-from math import inf, isfinite
 from pathlib import Path
 
-from itskit import __version__
+from itskit import __version__, recipes
+from itskit.argument_types import (
+    anything,
+    colour,
+    file,
+    fraction,
+    number,
+    seed,
+    tried,
+    typed,
+    until,
+    whole_number,
+    words,
+)
 
 SOLVERS = ("ddim", "dpmpp_2m", "ddpm")
 RULES = (
@@ -82,86 +93,20 @@ def usual(keyword: str) -> str:
     return ", ".join(f"{name} {value}" for name, value in said.items())
 
 
-def _type(name: str, expected: str, read: Callable) -> Callable:
-    """An argparse type that returns `read(text)`.
-
-    If `read` raises ValueError or returns None, the error says what was `expected`.
-    """
-
-    def parse(text: str):
-        try:
-            value = read(text)
-        except (ValueError, argparse.ArgumentTypeError):
-            value = None
-        if value is None:
-            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
-        return value
-
-    parse.__name__ = name
-    return parse
-
-
-def whole_number(low: int, high: float = inf) -> Callable:
-    def read(text):
-        return value if low <= (value := int(text)) <= high else None
-
-    return _type("N", f"a whole number{_range(low, high)}", read)
-
-
-def number(low: float = -inf, high: float = inf, *, without: Sequence[float] = ()) -> Callable:
-    """A finite number from `low` to `high`, except those in `without`."""
-
-    def read(text):
-        value = float(text)
-        return value if isfinite(value) and low <= value <= high and value not in without else None
-
-    but = "".join(f", not {value:g}" for value in without)
-    return _type("X", f"a number{_range(low, high)}{but}", read)
-
-
-def _range(low: float, high: float) -> str:
-    if high < 10_000:
-        return f" from {low:g} to {high:g}"
-    return f", {low:g} or more" if low > -10_000 else ""
-
-
-words = _type("WORDS", "words", lambda text: text if text.strip() else None)
-anything = _type("WORDS", "words", str)
-file = _type("FILE", "an existing file", lambda text: text if Path(text).is_file() else None)
-seed = whole_number(-(2**63), 2**64 - 1)  # what PyTorch takes
-seeds = _type(
-    "SEEDS",
-    "whole numbers with commas between, such as 1,2,3",
-    lambda text: [seed(part) for part in text.split(",")],
-)
-tried = _type(  # a list of seeds, or the first so many
-    "SEEDS",
-    "how many (1 or more), or which, such as 1,2,3",
-    lambda text: (range(int(text)) or None) if text.isdecimal() else seeds(text),
-)
-pair = _type(
+pair = typed(
     "PAIR",
     f"{', '.join(PAIRS)}, or a folder of pocket weights with a weights.json",
     lambda text: text if text in PAIRS or (Path(text) / "weights.json").is_file() else None,
 )
 
 
-fit = _type("FIT", ", ".join(FITS), lambda text: text if text in FITS else None)
+fit = typed("FIT", ", ".join(FITS), lambda text: text if text in FITS else None)
 
 
-@partial(_type, "COLOUR", "a colour, such as white or #808080")
-def colour(text: str):
-    from PIL import ImageColor
-
-    return text if ImageColor.getrgb(text) else None
+view = typed("VIEW", ", ".join(VIEWS), lambda text: text if text in VIEWS else None)
 
 
-view = _type("VIEW", ", ".join(VIEWS), lambda text: text if text in VIEWS else None)
-fraction = number(0, 1, without=[1])
-until = number(0, 1, without=[0])
-
-
-@partial(_type, "RULE", f'{", ".join(RULES)}, or JSON such as {{"name": "and", "lift": 2}}')
+@partial(typed, "RULE", f'{", ".join(RULES)}, or JSON such as {{"name": "and", "lift": 2}}')
 def rule(text: str):
     said = json.loads(text) if text.startswith("{") else text
     name = said.get("name") if isinstance(said, dict) else said
@@ -217,10 +162,27 @@ def contradiction(args: argparse.Namespace) -> str | None:
         if getattr(args, keyword) is not None and args.init is None:
             flag = f"--{keyword.replace('_', '-')}"
             return f"argument {flag}: expected --init beside it, a picture or a sound to change"
+    if recipes.picks_among_items(args.rule):
+        return _lone_particle(args)
     if not _a_model_begins(args, like):
         return (
             "arguments --image-weight, --sound-weight, --image-start and --sound-start: no model "
             "works in the first step; expected a weight above 0 with a start of 0"
+        )
+    return None
+
+
+def _lone_particle(args: argparse.Namespace) -> str | None:
+    """The error if a rule that picks among seeds is given nothing to pick from, or has to hunt."""
+    if args.command == "hunt":
+        return (
+            "argument --rule: it picks among the seeds of a batch, so that none has a result of "
+            "its own to hunt for; expected another rule, or itskit compose --seeds 8"
+        )
+    if len(args.seeds or [args.seed]) < 2:
+        return (
+            "argument --rule: it picks among the seeds of a batch; expected several, such as "
+            "--seeds 8"
         )
     return None
 
@@ -285,7 +247,11 @@ def _add_seed(command: argparse.ArgumentParser) -> None:
         "--seed", type=seed, default=0, metavar="N", help="seed of the random noise (0)"
     )
     either.add_argument(
-        "--seeds", type=seeds, metavar="1,2,3", help="several seeds: one result for each"
+        "--seeds",
+        type=tried,
+        metavar="N",
+        help="how many seeds, or which, such as 1,2,3: one "
+        "result for each; the rules corrected and product need several",
     )
 
 

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from itskit import arguments as says
+from itskit import recipes
 from itskit.writing import check_folder, written
 
 
@@ -47,13 +48,16 @@ def _compose(args) -> int:
     import itskit
 
     settings, pair = _settings(args), _begin(args.pair, args)
-    seeds = args.seeds or [args.seed]
-    for number, seed in enumerate(seeds, start=1):  # one by one: each result is there to be opened
-        count = f" ({number} of {len(seeds)})" if len(seeds) > 1 else ""
-        print(f"Composing “{args.image_prompt}” and “{args.sound_prompt}”, seed {seed}{count}")
+    seeds = list(args.seeds or [args.seed])
+    together = recipes.picks_among_items(args.rule)
+    # else one by one: each result is there to be opened
+    for number, some in enumerate([seeds] if together else [[seed] for seed in seeds], start=1):
+        count = f" ({number} of {len(seeds)})" if len(seeds) > len(some) else ""
+        said = f"{len(seeds)} seeds together" if together else f"seed {some[0]}{count}"
+        print(f"Composing “{args.image_prompt}” and “{args.sound_prompt}”, {said}")
         started = time.perf_counter()
         prompts = args.image_prompt, args.sound_prompt
-        result = itskit.composing(pair, *prompts, seed=seed, **settings).finish(progress=True)
+        result = itskit.composing(pair, *prompts, seeds=some, **settings).finish(progress=True)
         _save(result, args, _composed(started))
     return args.missing
 

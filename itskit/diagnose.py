@@ -3,7 +3,7 @@
 notation
     eps_g     guide g's noise estimate at a step (C, h, w); absent while it is silent
     w_g       its mean share of the blend, they add up to 1
-    eps       the blend, sum over g of w_g eps_g
+    eps       the blend, sum over g of w_g eps_g, or as the run's rule mixes
 
 Everything here is a pure function of recorded Steps; only `scores` and `failures` ask networks,
 the pair's own scorers.
@@ -11,11 +11,14 @@ the pair's own scorers.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from . import recipes
+from .rules import RULES, Mean, as_rule
 from .trajectory import Trajectory
 
 
@@ -80,7 +83,9 @@ def shares(trajectory: Trajectory, item: int = 0) -> np.ndarray:
     """Each guide's part in every update.
 
     The blend is a sum, so its squared length is the sum of one part for each guide,
-    `<w_g eps_g, eps> / <eps, eps>`: how far that guide moved the latent.
+    `<w_g eps_g, eps> / <eps, eps>`: how far that guide moved the latent. What each adds is said by
+    the run's rule. Of rules that are no mixture ("not", "perp_neg", "projection", "langevin", and
+    your own without a `mixture`) the parts are those of the weighted mean, and `mixed_by` says so.
 
     Parameters
     ----------
@@ -95,23 +100,42 @@ def shares(trajectory: Trajectory, item: int = 0) -> np.ndarray:
         (steps, guides), adding up to 1: 0 for a silent guide, and outside [0, 1] where guides pull
         against each other.
     """
-    values = np.zeros((len(trajectory), len(guide_names(trajectory))))
+    names = guide_names(trajectory)
+    values = np.zeros((len(trajectory), len(names)))
     for i, step in enumerate(trajectory.steps):
-        weights = np.asarray(step.weights, dtype=float)
-        estimates = _estimates(trajectory, i, item)
-        parts = [
-            weight * noise if noise is not None else None
-            for weight, noise in zip(weights, estimates, strict=False)
-        ]
-        spoken = [part for part in parts if part is not None]
-        if not spoken:
-            values[i, : len(weights)] = weights
+        noises = _estimates(trajectory, i, item)
+        if all(noise is None for noise in noises):
+            values[i, : len(step.weights)] = step.weights
             continue
-        blend = sum(spoken)
+        noises = tuple(None if noise is None else noise[None] for noise in noises)  # (1, C, h, w)
+        memory = {name: one[item][None] for name, one in step.memory.items()}
+        rule = _mixing(trajectory, step.index) or Mean()
+        parts = rule.mixture(replace(step, noises=noises, memory=memory), names)
+        blend = sum(part for part in parts if part is not None)
         length = float((blend * blend).sum()) or 1.0
         for g, part in enumerate(parts):
             values[i, g] = 0.0 if part is None else float((part * blend).sum()) / length
     return values
+
+
+def mixed_by(trajectory: Trajectory) -> str:
+    """By what the shares are reckoned, in words: "the weighted mean", "rule or", or the mean in
+    place of a rule that is no mixture."""
+    said = [recipes.rule_at(trajectory.recipe, step.index) for step in trajectory.steps]
+    names = dict.fromkeys(one["name"] if isinstance(one, dict) else one for one in said)
+    if list(names) == ["mean"]:
+        return "the weighted mean"
+    words = ", then ".join("of one's own" if name is None else name for name in names)
+    if all(_mixing(trajectory, step.index) for step in trajectory.steps):
+        return f"rule {words}"
+    return f"the weighted mean, in place of rule {words}"
+
+
+def _mixing(trajectory: Trajectory, index: int):
+    """The rule of a step, if it can say what each guide added."""
+    said = recipes.rule_at(trajectory.recipe, index)
+    name = said["name"] if isinstance(said, dict) else said
+    return as_rule(said) if hasattr(RULES.get(name), "mixture") else None
 
 
 def updates(trajectory: Trajectory, item: int = 0) -> np.ndarray:
@@ -213,6 +237,7 @@ def summary(trajectory: Trajectory, item: int = 0) -> dict:
         "cosine": _plain(cosines(trajectory, item)) if several else [],
         "norms": [_plain(column) for column in norms(trajectory, item).T],
         "shares": [_plain(column) for column in shares(trajectory, item).T],
+        "mixed_by": mixed_by(trajectory),
     }
 
 

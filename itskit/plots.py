@@ -109,7 +109,10 @@ def tug_of_war(trajectory: Trajectory, *, item: int = 0, ax=None):
     parts = parts / parts.sum(1, keepdims=True).clip(1e-9)
     steps = range(len(trajectory))
     ax.stackplot(steps, parts.T, labels=names, colors=_colours(names), alpha=0.35)
-    ax.set(xlabel="step", ylabel="share of the update", title="Who moves the latent")
+    mixed_by = diagnose.mixed_by(trajectory)
+    title = "" if mixed_by == "the weighted mean" else f"\nby {mixed_by}"
+    title = f"Who moves the latent{title}"
+    ax.set(xlabel="step", ylabel="share of the update", title=title)
     ax.set(xlim=(0, max(1, len(trajectory) - 1)), ylim=(0, 1))
     ax.legend(frameon=False, loc="upper right")
     return ax

@@ -98,6 +98,22 @@ def prompts(recipe: dict) -> list[str]:
     return [one["prompt"] for one in guides(recipe) if one.get("prompt")]
 
 
+def picks_among_items(rule) -> bool:
+    """Whether a rule, as a recipe says it, takes the items of a batch for particles, so that none
+    of them comes about alone."""
+    name = rule.get("name") if isinstance(rule, dict) else rule
+    inner = isinstance(rule, dict) and "rule" in rule and picks_among_items(rule["rule"])
+    return name in ("corrected", "product") or bool(inner)
+
+
+def rule_at(recipe: dict, index: int):
+    """The rule by which step `index` was made, which in a branch may be that of the run before.
+    None is one of the user's own."""
+    while (began := recipe.get("branch")) and index < began["step"]:
+        recipe = began["of"]
+    return {"rule": "mean", **recipe}["rule"]  # None is an answer
+
+
 def arguments(recipe: dict) -> dict:
     """The guides named "image" and "sound" as keyword arguments of `compose`, and who else there is
     is left out. One that has no entry has None for a prompt."""

@@ -14,6 +14,7 @@ from .checks import as_seed
 from .composition import composed
 from .modality import Pair
 from .progress import tqdm
+from .rules import as_rule, describe
 from .trajectory import Trajectory
 
 
@@ -115,17 +116,7 @@ def hunt(
     --------
     >>> seed, scores, result = itskit.hunt(pair, "an owl", "an owl hooting", seeds=32)[0]
     """
-    if "seed" in settings:
-        raise ValueError(
-            f"seed={settings['seed']}: expected seeds=..., all those that are to be tried"
-        )
-    seeds = seeds if hasattr(seeds, "__iter__") else range(as_seed(seeds))
-    seeds = list(dict.fromkeys(map(as_seed, seeds)))
-    if not seeds or batch < 1 or keep < 1:
-        raise ValueError(
-            f"{len(seeds)} seeds, batch={batch}, keep={keep}: expected 1 or more of each"
-        )
-
+    seeds = _seeds_of(seeds, batch, keep, settings)
     search = _Search(pair, image_prompt, sound_prompt, keep, scorers, settings)
     batches = [seeds[k : k + batch] for k in range(0, len(seeds), batch)]
     stopped = False
@@ -138,6 +129,27 @@ def hunt(
             raise
         stopped = True
     return search.result(stopped)
+
+
+def _seeds_of(seeds, batch: int, keep: int, settings: dict) -> list[int]:
+    """The seeds to try, each once. Raises ValueError for a hunt that cannot be."""
+    if "seed" in settings:
+        raise ValueError(
+            f"seed={settings['seed']}: expected seeds=..., all those that are to be tried"
+        )
+    rule = describe(as_rule(settings.get("rule") or "mean"))
+    if recipes.picks_among_items(rule):
+        raise ValueError(
+            f"rule={rule!r} picks among the items of a batch, so that no seed has a result of its "
+            "own to hunt for: expected another rule, or compose(seeds=...)"
+        )
+    seeds = seeds if hasattr(seeds, "__iter__") else range(as_seed(seeds))
+    seeds = list(dict.fromkeys(map(as_seed, seeds)))
+    if not seeds or batch < 1 or keep < 1:
+        raise ValueError(
+            f"{len(seeds)} seeds, batch={batch}, keep={keep}: expected 1 or more of each"
+        )
+    return seeds
 
 
 class _Search:

@@ -148,6 +148,31 @@ def test_prompts_cannot_leave_the_folder(run, tmp_path):
 # ---- hunt ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("rule", ["corrected", '{"name": "langevin", "rule": "product"}'])
+def test_rules_that_pick_among_seeds_compose_them_in_one_batch(run, tmp_path, rule):
+    code, out, _ = run("compose", *WORDS, "--rule", rule, "--seeds", 3, *QUICK)
+    assert code == 0 and "3 seeds together" in out
+    whole = itskit.compose(
+        known_pair(), *WORDS, seeds=range(3), rule=arguments.rule(rule), num_inference_steps=4,
+        progress=False,
+    )  # fmt: skip
+    names = sorted(path.name for path in (tmp_path / "out").glob("*.json"))
+    assert len(names) == 3 and [f"seed{k}-" in name for k, name in enumerate(names)] == [True] * 3
+    for item, name in enumerate(names):
+        recipe = export.read_recipe(tmp_path / "out" / name)
+        assert (recipe["seeds"], recipe["item"]) == ([0, 1, 2], item)
+        picture = np.asarray(Image.open((tmp_path / "out" / name).with_suffix(".png")))
+        assert (picture == np.asarray(whole.picture(item=item).image)).all()
+    code, out, _ = run("again", tmp_path / "out" / names[1], "--no-video", "--no-page")
+    assert code == 0 and sorted(p.name for p in (tmp_path / "out").glob("*.json")) == names
+
+
+def test_seeds_of_compose_are_how_many_or_which(run, tmp_path):
+    run("compose", *WORDS, "--seeds", 2, *QUICK)
+    found = [export.read_recipe(path)["seeds"] for path in (tmp_path / "out").glob("*.json")]
+    assert sorted(found) == [[0], [1]]
+
+
 @pytest.mark.parametrize(("flag", "tried"), [("5", range(5)), ("6,2,9", (6, 2, 9))])
 def test_hunt_writes_the_best_of_its_seeds(monkeypatch, run, tmp_path, flag, tried):
     """The judges know how bright the noise of each seed was, and call the darkest the best."""
@@ -300,8 +325,14 @@ def test_what_cannot_be_printed_is_one_clear_line(run, tmp_path, monkeypatch):
         (["compose", *WORDS, "--rule", '{"name": 3}'], "--rule: expected mean"),
         (["compose", *WORDS, "--seed", "1.5"], "--seed: expected a whole number"),
         (["compose", *WORDS, "--seed", "99999999999999999999"], "--seed: expected a whole number"),
-        (["compose", *WORDS, "--seeds", "1;2"], "--seeds: expected whole numbers with commas"),
-        (["compose", *WORDS, "--seeds", "1,,2"], "--seeds: expected whole numbers with commas"),
+        (["compose", *WORDS, "--seeds", "1;2"], "--seeds: expected how many (1 or more), or which"),
+        (
+            ["compose", *WORDS, "--seeds", "1,,2"],
+            "--seeds: expected how many (1 or more), or which",
+        ),
+        (["compose", *WORDS, "--rule", "corrected"], "expected several, such as --seeds 8"),
+        (["compose", *WORDS, "--rule", "product", "--seeds", "1"], "such as --seeds 8"),
+        (["hunt", *WORDS, "--rule", "product"], "expected another rule, or itskit compose --seeds"),
         (["compose", *WORDS, "--seed", "1", "--seeds", "1,2"], "--seed"),
         (["compose", *WORDS, "--init", "missing.png"], "--init: expected an existing file"),
         (["compose", *WORDS, "--out", "a-file"], "--out: a-file is or lies under a file"),

@@ -2,13 +2,18 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from a_run import run
+from toys import pair
 
-from itskit import diagnose
+from itskit import diagnose, plots
+from itskit.composition import compose
+from itskit.recomposition import branch
+from itskit.rules.plain import low_pass
 from itskit.sampling import Step
 from itskit.trajectory import Trajectory
 
@@ -65,6 +70,69 @@ def test_a_silent_voice_has_no_share_and_no_cosine():
 
 def test_without_recorded_noises_the_weights_are_the_shares():
     assert diagnose.shares(one([None, None], (0.25, 0.75)))[0].tolist() == [0.25, 0.75]
+
+
+def _pulls(noises, blend):
+    """Who moved the latent, by the noises that were added up: the definition."""
+    return [float((n * blend).sum() / (blend * blend).sum()) for n in noises]
+
+
+@pytest.mark.parametrize("rule", ["and", "or", {"name": "alternate", "every": 2}, "frequency"])
+def test_shares_are_by_the_rule_that_mixed(rule):
+    """The parts add up to the very noise that the solver was given."""
+    run = compose(
+        pair(), "a", "b", seeds=[3, 4], rule=rule, solver="ddpm", num_inference_steps=6,
+        image_scale=1.0, sound_scale=1.0, image_start=0.0, progress=False,
+    )  # fmt: skip
+    found = diagnose.shares(run, item=1)
+    table, name = run.pair.image.alpha_bar, rule if isinstance(rule, str) else rule["name"]
+    for k, step in enumerate(run.steps):
+        image, sound = (noise[1].double() for noise in step.noises)
+        used = (step.noisy - table[step.t] ** 0.5 * step.clean)[1] / (1 - table[step.t]) ** 0.5
+        if name in ("and", "or"):
+            kappa = step.memory["kappa"][1]
+            parts = [kappa[0] * image, kappa[1] * sound]
+        elif name == "alternate":
+            parts = [image, 0 * sound] if k // 2 % 2 == 0 else [0 * image, sound]
+        else:
+            low = low_pass(sound, 2.0)
+            parts = [image - low_pass(image, 2.0), low]
+        torch.testing.assert_close(sum(parts), used.double(), rtol=1e-3, atol=1e-3)
+        assert found[k] == pytest.approx(_pulls(parts, sum(parts)), abs=1e-5)
+    mean = diagnose.shares(replace(run, recipe={**run.recipe, "rule": "mean"}), item=1)
+    assert abs(found - mean).max() > 0.01
+    assert diagnose.mixed_by(run) == diagnose.summary(run)["mixed_by"] == f"rule {name}"
+
+
+@pytest.mark.parametrize("rule", ["corrected", "product"])
+def test_particles_mix_as_the_mean_does(rule):
+    run = compose(
+        pair(), "a", "b", seeds=[1, 2, 3], rule=rule, num_inference_steps=4, progress=False
+    )
+    assert diagnose.shares(run).sum(1) == pytest.approx([1] * 4)
+    assert diagnose.mixed_by(run) == f"rule {rule}"
+
+
+@pytest.mark.parametrize("rule", ["not", "perp_neg", "projection", "langevin", None])
+def test_what_is_no_mixture_is_shown_as_the_mean_and_says_so(rule):
+    made = one([A, B], (0.2, 0.8), {"guides": [], "rule": rule})
+    mean = one([A, B], (0.2, 0.8))
+    assert (diagnose.shares(made) == diagnose.shares(mean)).all()
+    name = rule or "of one's own"
+    assert diagnose.mixed_by(made) == f"the weighted mean, in place of rule {name}"
+    assert diagnose.mixed_by(mean) == "the weighted mean"
+    title = plots.tug_of_war(made).get_title()
+    assert title == f"Who moves the latent\nby {diagnose.mixed_by(made)}"
+    assert plots.tug_of_war(mean).get_title() == "Who moves the latent"
+
+
+def test_a_branch_mixes_each_step_by_the_rule_that_made_it():
+    first = compose(pair(), "a", "b", rule="alternate", num_inference_steps=4, progress=False)
+    made = branch(first, 2, rule="mean", progress=False)
+    found = diagnose.shares(made)
+    assert found[:2].tolist() == [[1, 0], [0, 1]]
+    assert (found[2:] == diagnose.shares(replace(made, recipe={}))[2:]).all()
+    assert diagnose.mixed_by(made) == "rule alternate, then mean"
 
 
 def test_updates_measure_the_change_of_the_latent():

@@ -203,6 +203,14 @@ def test_impossible_searches_are_refused(wrong):
         hunt(pair(), *PROMPTS, **wrong)
 
 
+@pytest.mark.parametrize("rule", ["corrected", {"name": "langevin", "rule": "product"}])
+def test_no_seed_has_a_result_of_its_own_under_rules_that_pick_among_them(rule):
+    with pytest.raises(
+        ValueError, match=r"picks among the items of a batch.*another rule, or comp"
+    ):
+        hunt(pair(), *PROMPTS, rule=rule, **FAST)
+
+
 def test_one_seed_is_no_search():
     with pytest.raises(ValueError, match=r"seed=7: expected seeds=\.\.\."):
         hunt(pair(), *PROMPTS, seed=7)

@@ -20,6 +20,7 @@ RANKS = {
     "renamed": -1,
     "threads": -1,  # below all, `audio` among them
     "checks": -1,
+    "argument_types": -1,
     "schedule": 0,
     "solvers": 0.5,
     "views": 0,

@@ -47,10 +47,11 @@ def _settings(pair: Pair, recipe: dict) -> dict:
 
 
 def _is_more(recipe: dict) -> bool:
-    """Whether it is a branch, began with a picture or a sound, or has guides beside those of the
-    prompts."""
+    """Whether it is a branch or one of many, began with a picture or a sound, or has guides beside
+    those of the prompts."""
     names = {guide["name"] for guide in recipes.guides(recipe)}
-    return bool(recipe.get("init") or recipe.get("branch") or names - set(recipes.ARGUMENTS))
+    told = recipe.get("init") or recipe.get("branch") or "item" in recipe
+    return bool(told or names - set(recipes.ARGUMENTS))
 
 
 def _python(recipe: dict, prompts: list, settings: dict) -> str:

@@ -51,7 +51,7 @@ def stem_for(recipe: dict, content: bytes = b"") -> str:
     """
     words = [safe_name(prompt, 40) for prompt in recipes.prompts(recipe)]
     seeds = recipe.get("seeds") or ([recipe["seed"]] if "seed" in recipe else [])
-    seed = f"--seed{seeds[0]}" if seeds else ""
+    seed = f"--seed{seeds[recipe.get('item', 0)]}" if seeds else ""
     return "--".join(words or ["itskit"]) + f"{seed}-{digest(recipe, content)}"
 
 

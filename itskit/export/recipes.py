@@ -22,10 +22,14 @@ SOUNDS = {".wav", ".flac", ".ogg", ".mp3"}
 
 
 def recipe_of(trajectory: Trajectory, item: int = 0) -> dict:
-    """The recipe of one item of a batch: the same with that item's seed alone."""
-    seeds = trajectory.recipe.get("seeds")
+    """The recipe of one item of a batch: the same with that item's seed alone; or, where the rule
+    picks among the items, with all seeds, and which "item" it is."""
+    recipe = trajectory.recipe
+    if recipes.picks_among_items(recipe.get("rule")):
+        return {**recipe, "item": item}
+    seeds = recipe.get("seeds")
     alone = {"seeds": [seeds[item]]} if seeds else {}
-    return {**trajectory.recipe, **alone}
+    return {**recipe, **alone}
 
 
 def as_text(recipe: dict) -> str:

@@ -24,9 +24,11 @@ function:
     itskit.compose(pair, "a castle", "bells", rule=loudest)
 
 It may have `branches` ("uncond" or "empty": what `Estimate`s have to hold), `stochastic` (True: for
-solvers that draw noise), and `begin(latent, guides)`, which changes the noise that a run begins
-with. Where guidance scales differ from 1, guided noises stand for the scores of densities that
-nobody knows; the theorems hold for scale 1.
+solvers that draw noise), `begin(latent, guides)`, which changes the noise that a run begins with,
+and `mixture(step, names)`, what each guide added to the noise of a recorded Step, (B, C, h, w) or
+None for the silent ones: without it `diagnose.shares` shows the weighted mean. Where guidance
+scales differ from 1, guided noises stand for the scores of densities that nobody knows; the
+theorems hold for scale 1.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .estimates import Combined, Estimates, as_combined, flat
+from .estimates import Combined, Estimates, as_combined, each_by, flat
 
 OWN_DRAWS = 100  # the streams of noise from here on are those of `Langevin`
 
@@ -47,6 +47,11 @@ def _mix(said: Estimates, kappa: Tensor) -> Combined:
     return Combined(noise, {"log_q": log_q, "kappa": kappa})
 
 
+def _mixed_by_kappa(step) -> list[Tensor | None]:
+    kappa = step.memory["kappa"][:, :, None, None, None]  # (B, guides, 1, 1, 1)
+    return each_by(kappa.unbind(1), step.noises)
+
+
 @dataclass(frozen=True)
 class And:
     """All densities rise alike, so that an item is as likely for one guide as for the other.
@@ -70,6 +75,9 @@ class And:
         if len(speaking) > 1:
             kappa[:, speaking] += self._correction(said, kappa[:, speaking])
         return _mix(said, kappa)
+
+    def mixture(self, step, names):
+        return _mixed_by_kappa(step)
 
     def _correction(self, said: Estimates, weights: Tensor) -> Tensor:
         """What to add to the weights (B, n) of those that speak; it has sum 0."""
@@ -108,6 +116,9 @@ class Or:
     def __call__(self, said: Estimates) -> Combined:
         prior = said.parts.mean((1, 2)).double().to(said.latent.device).log()  # -inf: silent
         return _mix(said, torch.softmax(prior + _so_far(said) / self.temperature, 1))
+
+    def mixture(self, step, names):
+        return _mixed_by_kappa(step)
 
 
 @dataclass(frozen=True)
@@ -153,6 +164,9 @@ class Corrected:
         uniform = torch.special.ndtr(said.draw(1)[0].flatten()[0].double())
         picked = systematic(torch.softmax(log_w, 0), uniform)
         return Combined(noise, {"log_w": 0 * log_w, "picked": picked}, picked=picked)
+
+    def mixture(self, step, names):
+        return each_by(step.weights, step.noises)
 
 
 def systematic(weights: Tensor, uniform: Tensor) -> Tensor:

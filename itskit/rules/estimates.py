@@ -154,6 +154,11 @@ def _ask(about: Estimates, latent: Tensor) -> tuple[Estimate | None, ...]:
     return tuple(next(spoken) if now else None for now in speaks)
 
 
+def each_by(weights: Sequence, noises: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """What each guide adds to a sum of the noises by these weights; None for the silent ones."""
+    return [None if n is None else w * n for w, n in zip(weights, noises, strict=False)]
+
+
 def flat(tensors: Sequence[Tensor]) -> Tensor:
     """(B, C, h, w) of some guides as (B, guides, C h w), in float64: their products are large."""
     return torch.stack([one.flatten(1).double() for one in tensors], dim=1)

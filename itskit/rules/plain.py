@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .estimates import Estimates
+from .estimates import Estimates, each_by
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,9 @@ class Mean:
 
     def __call__(self, said: Estimates) -> Tensor:
         return said.mean(said.noises)
+
+    def mixture(self, step, names):
+        return each_by(step.weights, step.noises)
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,11 @@ class Alternate:
     def __call__(self, said: Estimates) -> Tensor:
         turn = said.index // self.every % len(said.speaking)
         return said.noises[said.speaking[turn]]
+
+    def mixture(self, step, names):
+        speaking = [k for k, noise in enumerate(step.noises) if noise is not None]
+        turn = speaking[step.index // self.every % len(speaking)]
+        return each_by([float(k == turn) for k in range(len(step.noises))], step.noises)
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,17 @@ class FrequencySplit:
         parts = parts / parts.sum(0)
         fine = sum(p.to(one) * one for p, one in zip(parts, others, strict=True) if one is not None)
         return fine + low_pass(coarse - fine, self.width)
+
+    def mixture(self, step, names):
+        low = names.index(self.low)
+        alone = [k == low or noise is None for k, noise in enumerate(step.noises)]
+        if step.noises[low] is None or all(alone):
+            return each_by(step.weights, step.noises)
+        rest = [0.0 if k == low else weight for k, weight in enumerate(step.weights)]
+        rest = rest if sum(rest) else [float(not one) for one in alone]
+        parts = each_by([weight / sum(rest) for weight in rest], step.noises)
+        fine = [None if one is None else one - low_pass(one, self.width) for one in parts]
+        return [*fine[:low], low_pass(step.noises[low], self.width), *fine[low + 1 :]]
 
 
 def low_pass(x: Tensor, width: float) -> Tensor:

@@ -29,13 +29,13 @@ function band(below, above, count) {
 }
 
 /** The series of a diagnosis, each {key, label, color, values, format, shape, hint}. */
-function seriesOf({ guides, shares, cosine, norms, scores }) {
+function seriesOf({ guides, shares, cosine, norms, scores, mixed_by: by }) {
   const percent = (v) => `${Math.round(v * 100)} %`;
   const plain = (v) => v.toFixed(2);
   const ofGuides = (one) => guides.map((name, g) => ({ color: guideColor(g), ...one(name, g) }));
   const series = [
     ...ofGuides((name, g) => ({ key: `share-${g}`, label: `${name} pull`, values: shares[g], format: percent,
-      shape: "area", guide: g, hint: `how much of each update comes from the ${name} model` })),
+      shape: "area", guide: g, hint: `how much of each update comes from the ${name} model${by ? `, by ${by}` : ""}` })),
     { key: "cosine", label: "agreement", values: cosine, format: plain, shape: "line", color: "--series: var(--its-ink)",
       hint: "cosine between the two noise estimates: 1 when both models want the same" },
     ...ofGuides((name, g) => ({ key: `norm-${g}`, label: `${name} strength`, values: norms[g], format: plain,
