@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 # Slowest changes are the picture's frame, quickest ones are what a decoder smooths away.
 BAND = (1 / 32, 1 / 4)
@@ -77,7 +78,8 @@ def orientations(pictures, bins: int = 8) -> np.ndarray:
     gradient is steep. A picture without any gradient has 0 everywhere.
     """
     pictures = _several(pictures)
-    down, right = np.gradient(pictures, axis=(1, 2))
+    # Of neighbouring pixels alone, hard edges would have gradients of eight directions only.
+    down, right = (gaussian_filter(pictures, (0, 1, 1), order=o) for o in ((0, 1, 0), (0, 0, 1)))
     steep = np.hypot(down, right)
     stroke = np.arctan2(-down, right) + np.pi / 2  # a stroke runs across its gradient
     places = np.round(stroke / np.pi * bins).astype(int) % bins
