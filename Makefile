@@ -11,6 +11,7 @@
 #                                is added when it can be reached, so that no gigabytes of CUDA come
 #   GPU=1                        do not look for a CPU build: PyTorch for an NVIDIA GPU
 #   IMAGE="..." SOUND="..." SEED=5 OUT=out      what `make demo` composes
+#   LESSONS="0[02]_*"             which lessons `make book` takes; all of them by default
 #   WORKERS=2                    how many tests run side by side
 
 SHELL := /bin/bash
@@ -27,7 +28,8 @@ IMAGE ?= a palm tree
 SOUND ?= birds chirping
 SEED ?= 5
 OUT ?= out
-export IMAGE SOUND SEED OUT
+LESSONS ?= *
+export IMAGE SOUND SEED OUT LESSONS
 
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check $(if $(CI),-q)
@@ -36,7 +38,7 @@ BENCHMARKS = $(wildcard benchmarks/*.py)
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .NOTPARALLEL:
-.PHONY: help demo gallery test test-fast test-unit test-notebooks test-browser lint lab bench chromium clean distclean
+.PHONY: help demo gallery book test test-fast test-unit test-notebooks test-browser lint lab bench chromium clean distclean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1|/' \
@@ -55,6 +57,9 @@ gallery: $(VENV)/.itskit  ## make the gallery's missing and stale entries, then 
 
 lab: $(VENV)/.lab  ## open the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks
+
+book: $(VENV)/.book  ## run the lessons, make a web site of them with gallery and reference: out/book
+	$(PY) docs/book/build.py --only "$$LESSONS" --out "$$OUT/book"
 
 bench: $(VENV)/.itskit  ## time a step, a decode, a composition, a cold start
 	@for script in $(BENCHMARKS); do echo "== $$script"; $(PY) "$$script" || exit 1; done
@@ -128,6 +133,10 @@ $(VENV)/.test: pyproject.toml $(VENV)/.itskit
 
 $(VENV)/.lab: pyproject.toml $(VENV)/.itskit
 	$(PIP) install -e ".[lab,lessons]"
+	@touch $@
+
+$(VENV)/.book: pyproject.toml $(VENV)/.itskit
+	$(PIP) install -e ".[book,lessons]"
 	@touch $@
 
 clean:  ## remove results and caches
