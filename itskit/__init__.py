@@ -30,9 +30,9 @@ _HOME = {
     "hunt": "seed_search",
 }
 _NAMESPACES = (
-    "schedule", "solvers", "views", "rules", "analytic", "plane", "spectrogram", "baselines",
-    "metrics", "diagnose", "suites", "overlap", "listening", "plots", "export", "progress",
-    "widgets", "answers", "checks",
+    "schedule", "solvers", "views", "rules", "analytic", "ideal", "plane", "spectrogram",
+    "baselines", "metrics", "diagnose", "suites", "overlap", "listening", "plots", "export",
+    "progress", "widgets", "answers", "checks",
 )  # fmt: skip
 __all__ = [*_HOME, *_NAMESPACES]
 

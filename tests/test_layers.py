@@ -41,6 +41,7 @@ RANKS = {
     "trajectory": 3.2,
     "settings": 3.3,
     "analytic": 3.3,
+    "ideal": 3.3,
     "beginning": 3.4,
     "composition": 3.5,
     "recomposition": 3.6,
