@@ -108,9 +108,8 @@ def in_book(text: str, path: Path, pages: set[str]) -> str:
     text = re.sub(r"\)\n\[Open in Binder\]", ") · [Open in Binder]", text)
     text = RAW.sub(f"{to_root}/", text)
     text = text.replace(f"({REPOSITORY}/tree/main/gallery)", f"({to_root}/gallery.md)")
-    players = [
-        f'<audio controls preload="none" src="{at}"></audio>' for _, at in PLAYABLE.findall(text)
-    ]
+    sounds = PLAYABLE.findall(text) if path.suffix == ".ipynb" else []  # elsewhere a link is enough
+    players = [f'<audio controls preload="none" src="{at}"></audio>' for _, at in sounds]
     text = PLAYABLE.sub(r'<a href="\2">\1</a>', text)
     return "\n\n".join([LINK.sub(lambda found: address(found, path, pages), text), *players])
 

@@ -68,7 +68,7 @@ class BookModel {
   reveal() {
     const { kind, value, facts } = this.values;
     const { truth, ran } = this.outcome;
-    const said = value === null ? "" : `You said: ${told(kind, value, facts.unit)}.`;
+    const said = value === null ? "You did not answer." : `You said: ${told(kind, value, facts.unit)}.`;
     this.set("overlay", this.overlay);
     this.set("outcome", { truth, said, ran, verdict: verdict(kind, value, truth, facts.unit) });
     log(this, "reveal");
