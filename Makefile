@@ -34,7 +34,9 @@ export IMAGE SOUND SEED OUT LESSONS
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check $(if $(CI),-q)
 PYTEST := $(PY) -m pytest
-BENCHMARKS = $(wildcard benchmarks/*.py)
+# These take hours, or minutes at least: run them by hand.
+LONG_BENCHMARKS = $(addprefix benchmarks/, rules.py prune.py many.py scheduler.py)
+BENCHMARKS = $(filter-out $(LONG_BENCHMARKS), $(wildcard benchmarks/*.py))
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .NOTPARALLEL:

@@ -27,7 +27,7 @@ from .intervals import interval
 from .modality import Pair
 from .notes import collect_notes
 from .progress import tqdm
-from .writing import make_folder
+from .writing import append_line, read_lines
 
 FILE = Path(__file__).with_suffix(".tsv")
 OUTCOMES = ("both", "picture only", "sound only", "neither")
@@ -208,7 +208,8 @@ def table(
             made = _digest(entry, run.recipe)
             if made not in known:
                 known[made] = _row(entry, run.finish(), said) | {"made": made}
-                _append(path, known[made])
+                if path is not None:
+                    append_line(path, known[made])
             rows.append(known[made])
     except KeyboardInterrupt:
         if not rows:
@@ -220,15 +221,8 @@ def table(
 def read(path) -> dict[str, dict]:
     """The rows in a file of `table` by their "made"; none if there is no file. What is no row, such
     as the last line of a run that was killed, is passed over."""
-    found = {}
-    if path is not None and Path(path).exists():
-        for line in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                row = json.loads(line)
-                found[row["made"]] = row
-            except (ValueError, TypeError, KeyError):
-                continue
-    return found
+    rows = [] if path is None else read_lines(path)
+    return {row["made"]: row for row in rows if isinstance(row.get("made"), str)}
 
 
 def _row(entry: Entry, result, notes: list[str]) -> dict:
@@ -257,16 +251,3 @@ def _digest(entry: Entry, recipe: dict) -> str:
     """Sixteen digits of all that makes a row."""
     text = json.dumps([*entry, recipe], sort_keys=True)
     return sha256(text.encode()).hexdigest()[:16]
-
-
-def _append(path, row: dict) -> None:
-    """Add a line, on a line of its own even behind half of one."""
-    if path is None:
-        return
-    make_folder(path)
-    with open(path, "ab+") as file:
-        if file.tell():
-            file.seek(-1, 2)
-            if file.read(1) != b"\n":
-                file.write(b"\n")
-        file.write(json.dumps(row).encode() + b"\n")

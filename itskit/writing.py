@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -55,6 +56,31 @@ def written(path) -> Iterator:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def append_line(path, row: dict) -> None:
+    """Add a dict to a JSONL file, on a line of its own even behind half of one. Once this returns,
+    the line is on the disk."""
+    make_folder(path)
+    with open(path, "ab+") as file:
+        if file.tell():
+            file.seek(-1, 2)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        file.write(json.dumps(row).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_lines(path) -> list[dict]:
+    """The dicts in a JSONL file; [] if there is no file. What is no dict, such as half a line of a
+    process that was killed, is passed over."""
+    found = []
+    if Path(path).exists():
+        for line in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
+            with suppress(ValueError):
+                found.append(json.loads(line))
+    return [row for row in found if isinstance(row, dict)]
 
 
 def make_folder(path) -> None:

@@ -18,7 +18,7 @@ from itskit import baselines, export, plots
 from itskit.models.pocket.weights import save_weights
 from itskit.training.checkpoints import save_weights as save_checkpoint
 from itskit.trajectory import Trajectory
-from itskit.writing import check_folder, written
+from itskit.writing import append_line, check_folder, read_lines, written
 
 OLD = b"what was there before"
 
@@ -189,3 +189,20 @@ def test_a_saved_run_is_read_back(tmp_path, trajectory):
     trajectory.save(tmp_path / "run.safetensors")
     assert len(Trajectory.load(tmp_path / "run.safetensors")) == 12
     assert [p.name for p in tmp_path.iterdir()] == ["run.safetensors"]
+
+
+# ---- lines that are added one by one ----
+
+
+def test_lines_come_back_and_half_a_line_costs_no_other(tmp_path):
+    path = tmp_path / "new" / "rows.jsonl"
+    assert read_lines(path) == []
+    rows = [{"a": 1}, {"words": "grün \ud83d \n 🐯"}, {"b": [1.5, None]}]
+    append_line(path, rows[0])
+    with open(path, "ab") as file:  # a process that was killed while it wrote
+        file.write(b'{"a": 2, "b')
+    for row in rows[1:]:
+        append_line(path, row)
+    with open(path, "ab") as file:
+        file.write(b'[1]\n3\n\xff\xfe\n{"a": ')
+    assert read_lines(path) == rows

@@ -28,7 +28,7 @@ from ...composition import composed
 from ...modality import Pair
 from ...models import pocket
 from ...models.pocket.weights import FOLDER, weights_hash
-from ...writing import written
+from ...writing import append_line, read_lines, written
 from ..dataset.held_out import (
     UNSEEN_PICTURES,
     UNSEEN_SOUNDS,
@@ -168,10 +168,8 @@ def questions(exam: Examination, data: Path | None) -> dict[str, Callable]:
 
 def answers(path, asked: str) -> dict[str, dict]:
     """What the file already knows of this examination: question → rows."""
-    if not path.exists():
-        return {}
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {line["question"]: line["rows"] for line in lines if line["asked"] == asked}
+    lines = [line for line in read_lines(path) if line.get("asked") == asked]
+    return {line["question"]: line["rows"] for line in lines}
 
 
 def run(todo: dict[str, Callable], path: Path, asked: str, part=(1, 1)) -> dict[str, dict]:
@@ -182,16 +180,14 @@ def run(todo: dict[str, Callable], path: Path, asked: str, part=(1, 1)) -> dict[
     known, (mine, parts) = answers(path, asked), part
     left = [q for q in list(todo)[mine - 1 :: parts] if q not in known]
     folder = path.with_suffix("")
-    folder.mkdir(parents=True, exist_ok=True)
     for question in tqdm(left, desc=path.stem, mininterval=5):
         rows, canvases = todo[question]()
         if canvases is not None:
             stack = (canvases.reshape(-1, canvases.shape[-1]) * 255).round().byte().numpy()
+            folder.mkdir(parents=True, exist_ok=True)
             Image.fromarray(stack).save(folder / f"{list(todo).index(question):02d}.png")
         rows = {row: np.asarray(values, float).tolist() for row, values in rows.items()}
-        line = json.dumps({"asked": asked, "question": question, "rows": rows})
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        append_line(path, {"asked": asked, "question": question, "rows": rows})
     return answers(path, asked)
 
 
