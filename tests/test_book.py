@@ -1,5 +1,6 @@
 """The book: what a lesson showed, as a page without a kernel shows it. `browser/` has all of it."""
 
+import ast
 import json
 import re
 import sys
@@ -93,13 +94,17 @@ def test_an_unknown_widget_does_not_vanish_in_silence(tmp_path):
 def test_interact_shows_what_it_showed_at_first_and_names_its_knobs(tmp_path):
     inner = {"output_type": "stream", "name": "stdout", "text": "seven\n"}
     states = {
-        "box": {"state": {"_dom_classes": ["widget-interact"], "children": ["IPY_MODEL_s", "o"]}},
+        "box": {
+            "state": {"_dom_classes": ["widget-interact"], "children": ["IPY_MODEL_s", "m", "o"]}
+        },
         "s": {"state": {"description": "step", "min": 0, "max": 11, "value": 7}},
+        "m": {"state": {"description": "rule", "_options_labels": list("abcdefgh"), "index": 0}},
         "o": {"model_name": "OutputModel", "state": {"outputs": [inner]}},
     }
     notebook = cell({VIEW: {"model_id": "box"}}, states=states)
     note, said = Stills(tmp_path).notebook(notebook).cells[0].outputs
-    assert "step, from 0 to 11, at 7" in note.data["text/html"]
+    told = "step, from 0 to 11, at 7; rule, one of a, b, c, d, e, f and 2 others"
+    assert told in note.data["text/html"]
     assert said.text == "seven\n"
 
 
@@ -210,3 +215,42 @@ def test_the_readme_s_moving_picture_moves_and_is_light():
         film.seek(film.n_frames - 1)
         assert np.abs(np.asarray(film.convert("L"), float) - first).mean() > 5
     assert 'src="docs/scrubber.gif"' in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+GUIDE = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+SHEETS = (ROOT / "docs" / "worksheets.md").read_text(encoding="utf-8")
+
+
+def items(text: str) -> list[str]:
+    """The items of the test before and after: lists of ten."""
+    found = re.findall(r"^(\d+)\. (.*?)(?=\n\d+\. |\n\n|\Z)", text, flags=re.M | re.S)
+    return [" ".join(words.split()) for _, words in found]
+
+
+@pytest.mark.parametrize("path", assemble.lessons(), ids=lambda path: path.stem)
+def test_a_teacher_finds_every_lesson(path):
+    number = path.stem[:2]
+    assert re.search(rf"^\| \[?{number}\b", GUIDE, flags=re.M)  # aim, age, minutes, before
+    section = re.search(rf"^### {number} .*?(?=^##|\Z)", GUIDE, flags=re.M | re.S)[0]
+    assert "**Misconceptions.**" in section and "**Answers.**" in section
+    assert re.search(rf"^## {number} ", SHEETS, flags=re.M)
+
+
+def test_the_ten_items_are_the_same_on_the_sheet_without_their_answers():
+    asked = items(SHEETS[SHEETS.index("## Ten items") :])
+    said = GUIDE[GUIDE.index("## Before and after") :]
+    solved = items(said[: said.index("The right answers")])
+    assert len(asked) == len(solved) == 10
+    assert asked == [item.replace("**", "") for item in solved]
+    # One answer of four is right: some are short, all are bold.
+    assert [len(re.findall(r"\*\*[^*]+\*\*", item)) for item in solved] == [1] * 10
+    assert all(re.findall(r"\(([abcd])\)", item) == list("abcd") for item in asked)
+
+
+def test_the_gain_is_computed_as_it_is_explained():
+    code = re.search(r"```python\n(def gain.*?)```", GUIDE, flags=re.S)[1]
+    body = ast.parse(code).body[0].body[0].value
+    assert ast.unparse(body) == "(post - pre) / (100 - pre)"
+    pre, post, gain = map(float, re.search(r"From (\d+) to (\d+) per cent .*? = (0\.\d+)\$", GUIDE)
+                          .groups())  # fmt: skip
+    assert round((post - pre) / (100 - pre), 2) == gain

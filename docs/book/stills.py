@@ -21,6 +21,7 @@ STATE = "application/vnd.jupyter.widget-state+json"
 IFRAME = re.compile(r'<iframe srcdoc="([^"]*)"[^>]*></iframe>')
 DATA = re.compile(r'(<audio[^>]* )?src="data:([\w/+.-]+);base64,([^"]+)"')
 UNANSWERED = re.compile(r"<span[^>]*>●</span> Nobody answered\. &ensp;")  # but the reader may
+MOST = 6  # of a menu's choices that are named
 BAR = re.compile(r"\d+%\|")  # of tqdm
 WARNED = re.compile(r"^\S*ipykernel_\S+\.py:\d+: ", re.M)  # where, on the machine that ran it
 SUFFIXES = {"audio/mpeg": ".mp3", "image/svg+xml": ".svg", "application/json": ".json"}
@@ -29,6 +30,8 @@ PLAYED = {
     "Live": "Where the lesson runs, this is an instrument: type or drag, and it composes at once.",
     "Composer": "Where the lesson runs, this has fields for the words and all settings, a Compose "
     "button and a Stop button.",
+    "ListeningTest": "Where the lesson runs, you take the test here: sounds under names that mean "
+    "nothing, and your answers are kept.",
     "WeightCurve": "Where the lesson runs, you draw this curve with mouse, finger or keys.",
     "WeightMap": "Where the lesson runs, you paint this map over the canvas.",
 }
@@ -98,9 +101,7 @@ class Stills:
         children = [states.get(c.removeprefix("IPY_MODEL_"), {}) for c in box.get("children", [])]
         told = [control(child.get("state", {})) for child in children]
         controls = "; ".join(filter(None, told))
-        yield shown(
-            note(f"Where the lesson runs, you turn knobs here: {controls}. Without them it shows:")
-        )
+        yield shown(note(f"Where the lesson runs, you turn knobs here: {controls}. As they stand:"))
         for child in children:
             if child.get("model_name") == "OutputModel":
                 yield from self.outputs(child["state"].get("outputs", []), states)
@@ -181,7 +182,8 @@ def control(values: dict) -> str:
         return ""
     options = values.get("_options_labels")
     if options:
-        return f"{name}, one of {', '.join(options)}"
+        more = f" and {len(options) - MOST} others" if len(options) > MOST else ""
+        return f"{name}, one of {', '.join(options[:MOST])}{more}"
     if isinstance(values["value"], bool):
         return f"{name}, on or off"
     if isinstance(values["value"], str):
