@@ -28,6 +28,7 @@ _HOME = {
     "branch": "recomposition",
     "evaluate": "metrics",
     "hunt": "seed_search",
+    "sweep": "sweeps",
 }
 _NAMESPACES = (
     "schedule", "solvers", "views", "rules", "analytic", "ideal", "plane", "spectrogram",

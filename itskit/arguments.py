@@ -261,6 +261,15 @@ def _add_seeds(command: argparse.ArgumentParser) -> None:
     some = {"type": whole_number(1), "default": 4, "metavar": "N"}
     command.add_argument("--keep", **some, help="how many of the results to write (4)")
     command.add_argument("--batch", **some, help="how many seeds to compose at a time (4)")
+    share = "draft all seeds, and finish this share of them, such as 0.25 (all are finished)"
+    command.add_argument("--prune", type=number(0, 1, without=[0]), metavar="X", help=share)
+    either = command.add_mutually_exclusive_group()
+    workers = "how many processes compose side by side (none: this one does)"
+    either.add_argument("--workers", type=whole_number(1), metavar="N", help=workers)
+    dask = "address of a dask scheduler, such as tcp://10.0.0.1:8786, whose workers compose (none)"
+    either.add_argument("--scheduler", metavar="URL", help=dask)
+    kept = "keep every score in this JSONL file, and go on from what is in it (none)"
+    command.add_argument("--scores", type=Path, metavar="FILE", help=kept)
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 import warnings
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -67,6 +68,10 @@ def _hunt(args) -> int:
 
     settings, pair = _settings(args), _begin(args.pair, args)
     settings |= {"seeds": args.seeds, "keep": args.keep, "batch": args.batch}
+    settings |= {"prune": args.prune, "path": args.scores, "executor": args.workers}
+    settings["load"] = partial(itskit.load_pair, args.pair)  # a folder, too
+    if args.scheduler:
+        settings["executor"] = _dask(args.scheduler)
     print(f"Hunting for “{args.image_prompt}” and “{args.sound_prompt}”, {len(args.seeds)} seeds")
     found = itskit.hunt(pair, args.image_prompt, args.sound_prompt, **settings)
     for seed, scores, result in found:
@@ -75,6 +80,20 @@ def _hunt(args) -> int:
     if found.stopped:
         return STOPPED  # what it has found is written
     return args.missing
+
+
+def _dask(address: str):
+    """The executor of a dask scheduler, for as long as this process lives."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ValueError(
+            '--scheduler needs dask, here and on the workers: pip install "itskit[dask]"'
+        ) from None
+    try:
+        return Client(address, timeout=20).get_executor()
+    except OSError as error:
+        raise ValueError(f"--scheduler {address}: no scheduler answered ({error})") from None
 
 
 def _again(args) -> int:

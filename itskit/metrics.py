@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -39,31 +40,36 @@ class Scorer:
         Which prompt it compares with.
     score : callable
         (result, item, prompt) -> float, higher where that item of a Trajectory or Canvas is more
-        like the prompt.
+        like the prompt. For other processes to use it, it has to be a function of a module.
     """
 
     of: str
     score: Callable[..., float]
 
 
-def _by_pair(of: str) -> Callable[..., float]:
-    @torch.no_grad()
-    def score(result, item: int, prompt: str) -> float:
-        if hasattr(result, "latent"):
-            latent = result.latent[item : item + 1]  # (1, C, h, w)
-        else:
-            latent = getattr(result.pair, of).encode(result.pictures[item : item + 1])
-        return float(result.pair.scorers[of](latent, prompt))
+@torch.no_grad()
+def _by_pair(of: str, result, item: int, prompt: str) -> float:
+    if hasattr(result, "latent"):
+        latent = result.latent[item : item + 1]  # (1, C, h, w)
+    else:
+        latent = getattr(result.pair, of).encode(result.pictures[item : item + 1])
+    return float(result.pair.scorers[of](latent, prompt))
 
-    return score
+
+def _by_clip(result, item: int, prompt: str) -> float:
+    return clip_score(result.mel_picture(item=item), prompt)
+
+
+def _by_clap(result, item: int, prompt: str) -> float:
+    return clap_score(result.sound(item=item), prompt)
 
 
 # The scorers that a pair brings: quick, and to be trusted only for comparisons.
-PAIR_SCORERS = {of: Scorer(of, _by_pair(of)) for of in ("image", "sound")}
+PAIR_SCORERS = {of: Scorer(of, partial(_by_pair, of)) for of in ("image", "sound")}
 # The paper's.
 PAPER_SCORERS = {
-    "clip": Scorer("image", lambda r, item, prompt: clip_score(r.mel_picture(item=item), prompt)),
-    "clap": Scorer("sound", lambda r, item, prompt: clap_score(r.sound(item=item), prompt)),
+    "clip": Scorer("image", _by_clip),
+    "clap": Scorer("sound", _by_clap),
 }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from html import escape
 
 import numpy as np
@@ -15,6 +17,7 @@ from .composition import composed
 from .modality import Pair
 from .progress import tqdm
 from .rules import as_rule, describe
+from .tasks import blocks, scored, task_of
 from .trajectory import Trajectory
 
 
@@ -70,6 +73,10 @@ def hunt(
     batch: int = 4,
     keep: int = 4,
     scorers: dict[str, metrics.Scorer] | None = None,
+    prune: float | tuple[float, float] | None = None,
+    executor: Executor | int | None = None,
+    path=None,
+    load: Callable[[], Pair] | None = None,
     progress: bool = True,
     **settings,
 ) -> Hunt:
@@ -97,10 +104,24 @@ def hunt(
         was let go may be composed again at the end.
     scorers : dict of str to Scorer, optional
         None takes the pair's own if it has them, else CLIP and CLAP.
+    prune : float or (float, float), optional
+        Draft all seeds, and finish only this share of them, the most promising: those whose clean
+        estimates score best after a part of the steps (`DRAFT`, or the second number). It counts at
+        least `keep` seeds.
+    executor : concurrent.futures.Executor or int, optional
+        Who composes: any executor (the standard library's, dask's `client.get_executor()`), or how
+        many processes. Recipes go there and scores come back; only the best are composed here. The
+        result is the same.
+    path : path, optional
+        A JSONL file that keeps each score as it comes. Seeds that it knows are not tried again, so
+        that a hunt that was stopped, or lost a worker, goes on where it was.
+    load : callable, optional
+        What makes the pair in each worker, a function of a module; `load_pair` by the pair's name,
+        without it.
     progress : bool
         Whether to show a bar.
     **settings
-        Of `compose`; its `callback` is called with the Steps of each batch.
+        Of `compose`; its `callback` is called with the Steps of each batch that is composed here.
 
     Returns
     -------
@@ -111,24 +132,50 @@ def hunt(
     ------
     ValueError
         For settings that do not fit.
+    RuntimeError
+        If the executor breaks.
 
     Examples
     --------
     >>> seed, scores, result = itskit.hunt(pair, "an owl", "an owl hooting", seeds=32)[0]
     """
     seeds = _seeds_of(seeds, batch, keep, settings)
+    share, part = _pruning(prune)
     search = _Search(pair, image_prompt, sound_prompt, keep, scorers, settings)
-    batches = [seeds[k : k + batch] for k in range(0, len(seeds), batch)]
-    stopped = False
+    work = {"executor": executor, "path": path, "pair": pair, "progress": progress}
+    task = partial(task_of, pair, image_prompt, sound_prompt, scorers, load, settings)
     try:
-        for some in tqdm(batches, unit="batch", disable=not progress):
-            search.try_out(some)
+        if share < 1:
+            drafts = rank(scored(task(part), seeds, batch, **work))
+            best = set(drafts[: max(keep, round(share * len(seeds)))])
+            seeds = [seed for seed in seeds if seed in best]
+        if executor is not None or path is not None:
+            search.rows = scored(task(), seeds, batch, **work)
+        else:
+            for some in tqdm(blocks(seeds, batch), unit="batch", disable=not progress):
+                search.try_out(some)
         search.make_what_is_missing()
     except KeyboardInterrupt:
         if not search.held:
             raise
-        stopped = True
-    return search.result(stopped)
+        return search.result(stopped=True)
+    return search.result(stopped=False)
+
+
+DRAFT = 0.4  # of the steps, after which a hunt drops seeds
+
+
+def _pruning(prune) -> tuple[float, float]:
+    """(the share of seeds to finish, the part of the steps of a draft)."""
+    if prune is None:
+        return 1.0, 1.0
+    share, part = prune if isinstance(prune, (tuple, list)) else (prune, DRAFT)
+    if not (0 < share <= 1 and 0 < part < 1):
+        raise ValueError(
+            f"prune={prune!r}: expected the share of seeds to finish, 0 < share <= 1, or (share, "
+            "part of the steps of a draft, 0 < part < 1)"
+        )
+    return share, part
 
 
 def _seeds_of(seeds, batch: int, keep: int, settings: dict) -> list[int]:

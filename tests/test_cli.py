@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
@@ -22,6 +23,7 @@ from itskit.baselines import press
 from itskit.cli import main, read_start
 from itskit.schedule import noise_from_clean
 from itskit.spectrogram import mel_picture
+from itskit.writing import read_lines
 
 WORDS = ["a castle with towers", "church bells ringing"]
 QUICK = ["--steps", "4", "--no-video", "--no-page"]
@@ -204,6 +206,45 @@ def test_hunt_writes_the_best_of_its_seeds(monkeypatch, run, tmp_path, flag, tri
     assert sorted(recipe["seeds"][0] for recipe in recipes) == sorted(best)
     assert out.index(f"Seed {best[0]}: image") < out.index(f"Seed {best[1]}: image")
     assert len(list((tmp_path / "out").glob("*.wav"))) == 2
+
+
+def test_hunt_prunes_keeps_scores_and_asks_a_scheduler(monkeypatch, run, tmp_path):
+    distributed, asked = pytest.importorskip("distributed"), []
+
+    class Client:
+        def __init__(self, address, timeout):
+            asked.append(address)
+
+        def get_executor(self):
+            return ThreadPoolExecutor(1)
+
+    def judged(name):
+        bright = {of: lambda latent, prompt: latent.mean((1, 2, 3)) for of in ("image", "sound")}
+        return replace(known_pair(), scorers=bright)
+
+    monkeypatch.setattr(distributed, "Client", Client)
+    monkeypatch.setattr(itskit, "load_pair", judged)
+    options = ["--seeds", 4, "--keep", 1, "--prune", 0.5, "--scores", "a.jsonl"]
+    code, _, err = run("hunt", *WORDS, *options, "--scheduler", "tcp://here:1", *QUICK)
+    assert code == 0 and asked == ["tcp://here:1"], err
+    rows = read_lines(tmp_path / "a.jsonl")
+    assert len(rows) == 4 + 2 and len({row["made"] for row in rows}) == 2  # drafts, and results
+    monkeypatch.setattr(itskit, "load_pair", lambda name: replace(judged(name), scorers={"no": 1}))
+    assert run("hunt", *WORDS, *options, *QUICK)[0] == 0  # all is known: nothing is scored
+
+
+def test_a_scheduler_that_is_not_there_is_named(monkeypatch, run):
+    distributed = pytest.importorskip("distributed")
+
+    def client(address, timeout):
+        raise OSError("Timed out")
+
+    monkeypatch.setattr(distributed, "Client", client)
+    code, _, err = run("hunt", *WORDS, "--scheduler", "tcp://nowhere:1", *QUICK)
+    assert code == 2 and "--scheduler tcp://nowhere:1: no scheduler answered (Timed out)" in err
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    code, _, err = run("hunt", *WORDS, "--scheduler", "tcp://nowhere:1", *QUICK)
+    assert code == 2 and 'pip install "itskit[dask]"' in err
 
 
 # ---- again ---------------------------------------------------------------------------------------

@@ -53,6 +53,8 @@ RANKS = {
     "listening": 4,
     "overlap": 4.5,
     "suites": 4.6,
+    "tasks": 4.3,
+    "sweeps": 4.5,
     "seed_search": 4.5,  # ranks what `metrics` scored
     "web": 4.9,  # what all that shows something reads
     "plots": 5,

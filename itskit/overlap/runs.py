@@ -4,6 +4,7 @@ likely with its prompts than without. Neither needs a scorer that was trained fo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -92,17 +93,18 @@ def _lift(latent: Tensor, pair: Pair, entry: dict, t=930, draws=4, seed=0) -> np
     return torch.stack(gained).mean(0).cpu().numpy()
 
 
-def _lift_of(name: str) -> Scorer:
-    def score(result, item: int, prompt: str) -> float:
-        entry = recipes.guide(result.recipe, name) | {"prompt": prompt}
-        return float(_lift(result.latent[item][None], result.pair, entry)[0])
+def _agreement(result, item: int, _) -> float:
+    return -disagreement(result, item).total
 
-    return Scorer(name, score)
+
+def _lift_of(name: str, result, item: int, prompt: str) -> float:
+    entry = recipes.guide(result.recipe, name) | {"prompt": prompt}
+    return float(_lift(result.latent[item][None], result.pair, entry)[0])
 
 
 # For `hunt` and `evaluate`: higher is better.
 SCORERS = {
-    "agreement": Scorer("image", lambda result, item, _: -disagreement(result, item).total),
-    "image lift": _lift_of("image"),
-    "sound lift": _lift_of("sound"),
+    "agreement": Scorer("image", _agreement),
+    "image lift": Scorer("image", partial(_lift_of, "image")),
+    "sound lift": Scorer("sound", partial(_lift_of, "sound")),
 }
