@@ -15,7 +15,7 @@ from itskit import web  # noqa: E402
 
 project, author, copyright = "itskit: images that sound", "The itskit authors", "the itskit authors"
 version = release = itskit.__version__
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.githubpages"]
 exclude_patterns, templates_path = [], []
 
 # ---- lessons: run before, so that nothing is run here; nothing fetched by whoever reads them ----
