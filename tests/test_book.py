@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import sys
+import time
 from base64 import b64encode
 from html import unescape
 from pathlib import Path
@@ -192,6 +193,22 @@ def test_a_lesson_runs_once_and_again_only_when_its_code_changes(tmp_path, monke
     nbformat.write(notebook, path)
     with pytest.raises(AssertionError, match="run again"):
         execute.executed(path, cache)
+
+
+@pytest.mark.slow
+def test_widgets_that_show_something_do_not_hang(monkeypatch):
+    monkeypatch.setattr(execute, "SECONDS", 600)
+    show = (
+        "from ipywidgets import interact\ninteract(lambda k: display(k, 'x' * 300_000), k=(0, 5));"
+    )
+    cells = [nbformat.v4.new_code_cell(show) for _ in range(4)]
+    begin = time.monotonic()
+    kept = execute.run(nbformat.v4.new_notebook(cells=cells), "interact")
+    assert time.monotonic() - begin < 300
+    assert [len(outputs) for outputs in kept["outputs"]] == [1] * 4
+    states = kept["widgets"][STATE]["state"].values()
+    held = [s["state"]["outputs"] for s in states if s["model_name"] == "OutputModel"]
+    assert [len(outputs) for outputs in held] == [2] * 4
 
 
 def test_a_folder_of_something_else_is_not_overwritten(tmp_path):

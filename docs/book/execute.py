@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import tempfile
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
+from queue import Empty
 
 import nbformat
 from nbclient import NotebookClient
@@ -71,7 +73,7 @@ def run(notebook: nbformat.NotebookNode, name: str) -> dict:
         for beside in ("gallery", "docs"):
             (Path(folder) / beside).symlink_to(ROOT / beside)
         (Path(folder) / "notebooks").mkdir()
-        client = NotebookClient(
+        client = Client(
             notebook,
             timeout=SECONDS,
             kernel_name="python3",
@@ -83,6 +85,26 @@ def run(notebook: nbformat.NotebookNode, name: str) -> dict:
         "outputs": [cell.outputs for cell in own],
         "widgets": notebook.metadata.get("widgets", {}),
     }
+
+
+class Client(NotebookClient):
+    """Looks for replies every second: one that comes while a widget's message is being sent wakes
+    nobody, and `interact` would hang until the cell's time is up."""
+
+    async def async_start_new_kernel_client(self):
+        client = await super().async_start_new_kernel_client()
+        patient = client.shell_channel.get_msg
+
+        async def get_msg(timeout: float | None = None):
+            for _ in range(math.ceil(SECONDS if timeout is None else timeout) or 1):
+                try:
+                    return await patient(timeout=1)
+                except Empty:
+                    continue
+            raise Empty
+
+        client.shell_channel.get_msg = get_msg
+        return client
 
 
 def environment() -> dict:
