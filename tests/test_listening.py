@@ -44,7 +44,7 @@ def test_what_travels_says_nothing_of_what_it_is():
     assert not re.search("alone|composed|recorded|right|word", told)
     assert plan.secret not in told
     for trial in plan.sheet(3).trials:
-        assert set(trial) == {"id", "training", "sounds", "choices"}
+        assert set(trial) == {"id", "question", "training", "sounds", "choices"}
         assert sorted(trial["choices"]) == WORDS
     assert len(set(plan.sound_ids())) == len(plan.clips)
 
@@ -89,6 +89,16 @@ def test_a_repeated_pair_comes_the_other_way_round():
     for new, (trial, old) in sheet.key.items():
         if old:
             assert trial.clips == sheet.key[old][0].clips[::-1], new
+
+
+def test_a_question_may_name_the_word_of_a_pair_but_never_of_a_single_sound():
+    asked = "Which sounds more like {word}?"
+    for trial in pairs_plan(question=asked).sheet(0).trials:
+        assert trial["question"] in {f"Which sounds more like {word}?" for word in WORDS}
+    assert {t["question"] for t in words_plan(question=asked).sheet(0).trials} == {
+        "Which sounds more like …?"
+    }
+    assert pairs_plan(question=asked).facts()["question"] == "Which sounds more like …?"
 
 
 def test_the_seal_binds_the_secret_the_key_and_the_rule():

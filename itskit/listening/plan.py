@@ -90,7 +90,7 @@ class Trial:
 class Sheet:
     """A listener's order.
 
-    trials  what may be known: [{"id", "training", "sounds", "choices"}, ...]
+    trials  what may be known: [{"id", "question", "training", "sounds", "choices"}, ...]
     key     id -> what may not: (Trial with its clips in the order played, id that it repeats)
     """
 
@@ -203,7 +203,8 @@ class Plan:
 
     def facts(self) -> dict:
         """What listeners are told before they begin."""
-        return {"question": self.question, "discard": str(self.discard), "seal": self.seal}
+        question = self.question.replace("{word}", "…")
+        return {"question": question, "discard": str(self.discard), "seal": self.seal}
 
     def sound_ids(self) -> list[str]:
         """What each clip is called outside of the kernel, by its number."""
@@ -240,8 +241,10 @@ class Plan:
         return Sheet(order, public, told)
 
     def _public(self, name: str, trial: Trial, sounds: list[str], choices: list[str]) -> dict:
+        word = self.clips[trial.clips[0]].word if self.kind == "prefer" else "…"
         return {
             "id": name,
+            "question": self.question.replace("{word}", word),
             "training": trial.training,
             "sounds": [sounds[k] for k in trial.clips],
             "choices": choices if self.kind == "identify" else [FIRST, SECOND],
@@ -295,6 +298,7 @@ def prefer(
     training : sequence of (Clip, Clip)
         Practice: the first of each pair is plainly better.
     question : str
+        "{word}" in it stands for the word of the first of the two.
     **options
         Of `Plan`.
 

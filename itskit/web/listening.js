@@ -3,7 +3,7 @@
 //
 //   new ListeningTest(element, facts, host)
 //
-// facts  {question, pair, trials: [{id, training, sounds, choices}], discard, seal, answered: [id]}
+// facts  {question, pair, trials: [{id, question, training, sounds, choices}], discard, seal, answered: [id]}
 // host   sound(id) -> Promise<bytes>; tell(answer) -> Promise<the right answer, for practice>;
 //        close() -> Promise<{lines, name, envelope}>; next, where somebody else may go on
 
@@ -81,7 +81,7 @@ export class ListeningTest {
     this.show(
       make("div", { class: "its-line-up its-note" }, make("span", { text: place })),
       make("progress", { max: facts.trials.length, value: n, "aria-label": place }),
-      make("h2", { text: facts.question }),
+      make("h2", { text: trial.question }),
       make("div", { class: "its-players" }, ...players.map((player) => player.root)),
       options.root, told, make("div", {}, next));
     this.trial = { ...trial, n, players, options, next, told, plays: 0, begun: 0 };

@@ -59,8 +59,9 @@ class ListeningTest(Kept, anywidget.AnyWidget):
 
     @property
     def answers(self) -> listening.Answers:
-        """All answers in the file, those of other listeners too."""
-        return listening.read(self.path, self.plan)
+        """All answers to this test in the file, those of other listeners too."""
+        lines = [one for one in answers.read(self.path) if one.get("seal") == self.plan.seal]
+        return listening.read(lines, self.plan)
 
     def __repr__(self) -> str:
         return f"ListeningTest({len(self.answered)} of {len(self.plan)} questions answered)"
