@@ -70,6 +70,7 @@ def test_every_link_and_every_file_is_there(book):
             if path and not re.match(r"\w+:", path) and not (page.parent / path).exists():
                 missing.add((page.name, path))
     assert missing == set()
+    assert (book / ".nojekyll").exists()  # else GitHub Pages leaves _static out
 
 
 def test_nothing_is_fetched_from_elsewhere(book):
