@@ -31,9 +31,9 @@ _HOME = {
     "sweep": "sweeps",
 }
 _NAMESPACES = (
-    "schedule", "solvers", "views", "rules", "analytic", "ideal", "plane", "spectrogram",
-    "baselines", "metrics", "diagnose", "suites", "overlap", "listening", "plots", "export",
-    "progress", "widgets", "answers", "checks",
+    "modality", "bridge", "schedule", "solvers", "views", "rules", "analytic", "ideal", "plane",
+    "spectrogram", "baselines", "metrics", "diagnose", "suites", "overlap", "listening", "plots",
+    "export", "progress", "widgets", "answers", "checks",
 )  # fmt: skip
 __all__ = [*_HOME, *_NAMESPACES]
 

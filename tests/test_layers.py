@@ -33,6 +33,7 @@ RANKS = {
     "spectrogram": 1,  # the public name of `audio`
     "media": 1,
     "modality": 1.5,
+    "bridge": 1.7,
     "notes": 1.8,
     "guidance": 2,
     "rules": 2.5,

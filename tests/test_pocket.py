@@ -240,3 +240,21 @@ def test_the_networks_have_learned_what_words_mean(pair, sense, words):
         scores = [float(pair.scorers[sense](made.latent, word)) for word in words]
         hits += words[int(np.argmax(scores))] == asked
     assert hits >= 8
+
+
+def test_u_nets_may_be_loaded_changed_and_are_told_apart(pair):
+    def silenced(name, state):
+        if name == "sound":
+            return {key: torch.zeros_like(value) for key, value in state.items()}
+        return state
+
+    changed = pocket.load(change=silenced)
+    latent, embeds = itskit.init_latent(pair, 1, 128), pair.image.encode_prompt("a cat")
+    one, other = (p.image.predict_noise(latent, 500, embeds) for p in (pair, changed))
+    assert torch.equal(one, other)
+    # A network of zeros says v = 0, so that the noise is sqrt(1 - a) of the latent.
+    said = changed.sound.predict_noise(latent, 500, embeds)
+    torch.testing.assert_close(said, (1 - pair.sound.alpha_bar[500]).sqrt() * latent)
+    same = pocket.load(change=lambda name, state: state)
+    assert len({pair.weights_hash, changed.weights_hash, same.weights_hash}) == 3
+    assert changed.weights_hash.startswith(pair.weights_hash)

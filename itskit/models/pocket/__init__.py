@@ -21,7 +21,7 @@ from ..presets import PAPER
 from .networks import UNETS, Autoencoder, Scorer, predict_v
 from .text import TextEncoder
 from .vocabulary import Vocabulary
-from .weights import FOLDER, load_weights, read_manifest, weights_hash
+from .weights import FOLDER, digest, load_weights, read_manifest, weights_hash
 
 LATENT_SHAPE = (4, 16, 64)
 HEIGHT = 128
@@ -46,8 +46,11 @@ PRESETS = {"paper": PAPER}  # on the small networks
 
 
 @threads.own_thread
-def load(folder=FOLDER, name="pocket") -> Pair:
+def load(folder=FOLDER, name="pocket", *, change=None) -> Pair:
     """The pair in `folder` (default: the one shipped in the package), float32 on the CPU.
+
+    `change`, if given, is called with "image" or "sound" and the weights of that U-Net, {name:
+    tensor}, and answers with those to use: to round, cut or disturb them.
 
     Raises FileNotFoundError or ValueError if weights are missing or damaged.
     """
@@ -57,6 +60,7 @@ def load(folder=FOLDER, name="pocket") -> Pair:
     text.bert.load_state_dict(load_weights(folder, "text_encoder.safetensors"))
     has_solo = SOLO in read_manifest(folder)  # older weights have none
     shifts = load_weights(folder, SOLO) if has_solo else {}  # each (24, 384)
+    unets, told = _unets(folder, change)
 
     @cache
     @threads.own_thread
@@ -64,12 +68,11 @@ def load(folder=FOLDER, name="pocket") -> Pair:
         return text([prompt])  # (1, 24, 384)
 
     def modality(name, render, analyse, tile=None, **more):
-        unet = _network(UNETS[name](), folder, f"{name}_unet.safetensors")
         return Modality(
             name=name,
             encode_prompt=encode_prompt,
             encode_solo=(lambda prompt: encode_prompt(prompt) + shifts[name]) if shifts else None,
-            predict_noise=threads.own_thread(_noise_from_v(_in_parts(unet), tile)),
+            predict_noise=threads.own_thread(_noise_from_v(_in_parts(unets[name]), tile)),
             encode=threads.own_thread(vae.encode),
             decode=threads.own_thread(vae.decode),
             render=threads.own_thread(render),
@@ -85,7 +88,18 @@ def load(folder=FOLDER, name="pocket") -> Pair:
     hears = {"render_near": render_sound_near, "axis": Axis.of(POCKET_MEL)}
     sound = modality("sound", render_sound, analyse_sound, **hears)
     scorers = {key: _score_with(net, encode_prompt) for key, net in load_scorers(folder).items()}
-    return Pair(name, image, sound, DEFAULTS, PRESETS, weights_hash(folder), scorers=scorers)
+    return Pair(name, image, sound, DEFAULTS, PRESETS, told, scorers=scorers)
+
+
+def _unets(folder, change):
+    """Both U-Nets, and a name for all weights of the folder and what became of them."""
+    states = {name: load_weights(folder, f"{name}_unet.safetensors") for name in UNETS}
+    told = [weights_hash(folder)]
+    if change is not None:
+        states = {name: change(name, state) for name, state in states.items()}
+        told += [digest(state) for state in states.values()]
+    nets = {name: _ready(UNETS[name](), state) for name, state in states.items()}
+    return nets, "-".join(told)
 
 
 def load_scorers(folder=FOLDER) -> dict[str, Scorer]:
@@ -124,7 +138,11 @@ def _check_with(text, vocabulary):
 
 
 def _network(net, folder, file):
-    net.float().load_state_dict(load_weights(folder, file))
+    return _ready(net, load_weights(folder, file))
+
+
+def _ready(net, state):
+    net.float().load_state_dict(state)
     return net.eval().requires_grad_(False)
 
 

@@ -48,6 +48,15 @@ def sha256(path) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
+def digest(state: dict) -> str:
+    """A short name for tensors, {name: tensor}: the hash of their names and values."""
+    found = hashlib.sha256()
+    for name in sorted(state):
+        found.update(name.encode())
+        found.update(state[name].detach().cpu().contiguous().float().numpy().tobytes())
+    return found.hexdigest()[:8]
+
+
 def save_weights(state: dict, path, *, bits: int = 8, trained: str = "") -> dict:
     """Write one network's weights and note them in the folder's manifest."""
     path = Path(path)
