@@ -1,7 +1,7 @@
 """Does D, how far two prompted models disagree, tell which pairings succeed?
 
     python benchmarks/overlap.py                    a few pairings, a minute
-    python benchmarks/overlap.py --pairings 102     all: the validation pairs, and the same pictures
+    python benchmarks/overlap.py --pairings 90      all: the validation pairs, and the same pictures
                                                     with sounds that were not meant for them
 
 Success is the pair's own scorers' opinion, as in lesson 10: how far the right words stand above all
