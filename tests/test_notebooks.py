@@ -69,6 +69,16 @@ def test_asks_before_it_shows(name):
     assert len(questions) >= 5
 
 
+def test_lets_the_run_judge_two_questions_or_more(name):
+    code = "\n".join(cell.source for cell in cells(name, "code"))
+    asked, revealed = re.findall(r"\bPredict\(", code), re.findall(r"\.reveal\(", code)
+    assert len(asked) >= 2
+    assert len(revealed) >= len(asked)
+    keys = re.findall(r'\bkey="([^"]+)"', code)
+    assert len(set(keys)) == len(keys)
+    assert [key for key in keys if not key.startswith(f"{name[:2]}/")] == []
+
+
 def test_ends_with_a_widget_after_a_function_by_hand(name):
     code = [cell.source for cell in cells(name, "code")]
     widgets = [k for k, s in enumerate(code) if re.search(r"itskit\.widgets\.|interact\(", s)]

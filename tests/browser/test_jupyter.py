@@ -305,7 +305,7 @@ def test_the_lesson_itself_is_played_and_scrubbed(lab, browser):
     assert np.sqrt(np.mean(y**2)) > 1e-4
     first, last = samples_of(page, 0, "noisy"), samples_of(page, 11, "noisy")
     assert abs(first @ last) / np.linalg.norm(first) / np.linalg.norm(last) < 0.5
-    page.locator(".its-tracks button").nth(2).click()
+    page.locator(".its-scrubber .its-tracks button").nth(2).click()
     page.wait_for_function(f"{SCRUBBER}.state.shown?.track === 'guide-0'", timeout=60000)
     assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
     page.context.close()
