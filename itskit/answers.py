@@ -160,13 +160,19 @@ class Region:
 
 
 def outline(value) -> list[float]:
-    """A box as it is; of a map, the box around all that is more than half of its greatest value."""
+    """A box as it is; of a map, the box that leaves out less than a twentieth at each side."""
     if not isinstance(value, np.ndarray):
         return list(value)
-    rows, columns = (np.flatnonzero((value > 0.5).any(axis)) for axis in (1, 0))
-    height, width = value.shape
-    box = (columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height)
-    return [round(float(place), 4) for place in box]
+    (y0, y1), (x0, x1) = (_bulk(value.sum(axis)) for axis in (1, 0))
+    return [x0, y0, x1, y1]
+
+
+def _bulk(values: np.ndarray) -> tuple[float, float]:
+    """Where the bulk of a row of values begins and ends, from 0 to 1."""
+    parts = values / values.sum()
+    first = np.flatnonzero(parts.cumsum() > 0.05)[0]
+    last = np.flatnonzero(parts[::-1].cumsum()[::-1] > 0.05)[-1]
+    return round(float(first / len(parts)), 4), round(float((last + 1) / len(parts)), 4)
 
 
 # ---- the file ------------------------------------------------------------------------------------

@@ -64,6 +64,15 @@ def test_a_map_is_judged_by_what_the_box_holds(path):
     assert "holds 75% of it" in repr(guess.reveal(None, lambda _: loud))
 
 
+def test_the_outline_of_a_map_leaves_out_what_is_scattered():
+    there = np.zeros((10, 20))
+    there[2:5, 4:8] = 1  # 12 cells
+    there[9, 19] = 0.5  # a twenty-fifth of it
+    assert answers.outline(there) == [0.2, 0.2, 0.4, 0.5]
+    there[9, 19] = 1  # a thirteenth
+    assert answers.outline(there) == [0.2, 0.2, 1, 1]
+
+
 def test_a_box_between_the_cells_covers_parts_of_them():
     cells = answers._coverage([0.125, 0, 0.5, 0.75], (2, 4))
     assert cells == pytest.approx(np.array([[0.5, 1, 0, 0], [0.25, 0.5, 0, 0]]))
@@ -190,7 +199,7 @@ def test_without_a_kernel_a_canvas_shows_both(path):
 
 
 def _still(guess):
-    data = re.search(r"base64,([^\"]+)", guess._kept_html())[1]
+    data = re.search(r"data:image/png;base64,([^\"]+)", guess._kept_html())[1]
     return np.asarray(Image.open(BytesIO(b64decode(data))), int)
 
 

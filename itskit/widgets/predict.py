@@ -55,8 +55,7 @@ class Outcome:
     def _repr_html_(self) -> str:
         said, ran, verdict = map(escape, self.words)
         mine, its = (
-            f'<span style="color: rgb{tuple(tone)}" aria-hidden="true">●</span>'
-            for tone in TONES
+            f'<span style="color: rgb{tuple(tone)}" aria-hidden="true">●</span>' for tone in TONES
         )
         question = f"<em>{escape(self.question)}</em>"
         return f"<p>{question}<br>{mine} {said} &ensp;{its} {ran} &ensp;{verdict}</p>"
@@ -265,8 +264,10 @@ class Predict(Kept, anywidget.AnyWidget):
     # ---- where there is no widget --------------------------------------------------------------
 
     def _kept_html(self) -> str:
-        told = repr(self).removeprefix(self.question)
-        still = figure(self._still(), told) if self.ground else f"<small>{escape(told)}</small>"
+        told = repr(self).removeprefix(self.question).strip()
+        still = f"<small>{escape(told)}</small>"
+        if self.ground:
+            still = figure(self._still(), told, kind="image/png")
         return f"<p><strong>{escape(self.question)}</strong></p>{still}"
 
     def _still(self) -> bytes:
