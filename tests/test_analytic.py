@@ -210,3 +210,25 @@ def test_one_canvas_is_seen_heard_and_scanned():
     plain = itskit.compose(shipped, *words, seed=2, progress=False)
     far = made.latent[..., 32:], plain.latent[..., 32:]
     assert torch.nn.functional.cosine_similarity(*(one.flatten() for one in far), dim=0) > 0.8
+
+
+@pytest.mark.slow
+def test_most_codes_are_read_from_the_sound_alone():
+    """Picture -> sound -> spectrogram of the sound -> the same decoder, at three sizes."""
+    zxingcpp = pytest.importorskip("zxingcpp")
+    pytest.importorskip("segno")
+    shipped = itskit.load_pair("pocket")
+    code, words = analytic.qr(shipped, "HI"), ("a palm tree", "birds chirping")
+    made = itskit.compose(shipped, *words, seeds=[1, 2, 3, 4], extra=[code], progress=False)
+
+    def is_read(heard):
+        image = Image.fromarray((heard.numpy() * 255).astype(np.uint8))
+        sizes = (image.resize((k * image.width, k * image.height)) for k in (2, 3, 4))
+        found = [one.text for size in sizes for one in zxingcpp.read_barcodes(np.asarray(size))]
+        assert set(found) <= {"HI"}
+        return bool(found)
+
+    heard = [shipped.sound.analyse(made.sound(item=item))[0, 0] for item in range(4)]
+    assert sum(map(is_read, heard)) >= 2
+    plain = itskit.compose(shipped, *words, seed=1, progress=False)
+    assert not is_read(shipped.sound.analyse(plain.sound())[0, 0])

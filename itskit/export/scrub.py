@@ -67,7 +67,9 @@ def tracks(trajectory: Trajectory) -> list[dict]:
         if all(step.noises[g : g + 1] in ((), (None,)) for step in trajectory.steps):
             continue
         hint = f"what the {name} model alone believes at this step"
-        found.append({"key": f"guide-{g}", "label": f"{name.capitalize()} only", "hint": hint})
+        found.append(
+            {"key": f"guide-{g}", "label": f"{name[:1].upper()}{name[1:]} only", "hint": hint}
+        )
     return found
 
 
