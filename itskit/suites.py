@@ -23,7 +23,7 @@ import numpy as np
 
 from . import diagnose, metrics
 from .composition import composing
-from .intervals import interval
+from .intervals import share_interval
 from .modality import Pair
 from .notes import collect_notes
 from .progress import tqdm
@@ -111,8 +111,8 @@ class Table:
     def by_class(self) -> dict[str, dict[str, float]]:
         """Class -> {"n": prompts, outcome: share of the tries, ..., "seeds alike": of the prompts}.
 
-        The share with both has an interval, "both_interval", half of the 95% interval over prompts,
-        since another seed is no other prompt.
+        The share with both has a 95% interval, "both_interval" (low, high): Wilson's, over prompts,
+        since another seed is no other prompt. Where a prompt's tries differ it is a little too wide.
         """
         found = {}
         for kind in dict.fromkeys(row["kind"] for row in self.rows):
@@ -120,7 +120,7 @@ class Table:
             tells = {o: [np.mean([one == o for one in row["outcomes"]]) for row in rows]
                      for o in OUTCOMES}  # fmt: skip
             mine = {"n": len(rows)} | {o: float(np.mean(share)) for o, share in tells.items()}
-            mine["both_interval"] = interval(tells["both"])[1]
+            mine["both_interval"] = share_interval(sum(tells["both"]), len(rows))
             alike = [row["alike"] for row in rows if row["alike"] is not None]
             mine["seeds alike"] = float(np.mean(alike)) if alike else float("nan")
             found[kind] = mine
@@ -143,11 +143,11 @@ class Table:
 
     def _cells(self):
         for kind, mine in self.by_class().items():
-            half = mine["both_interval"]
-            around = f" ± {100 * half:.0f}" if np.isfinite(half) else ""
+            low, high = (100 * end for end in mine["both_interval"])
             shares = (mine[name] for name in _COLUMNS[1:])
             others = ("–" if np.isnan(share) else f"{100 * share:.0f}%" for share in shares)
-            yield kind, [str(mine["n"]), f"{100 * mine['both']:.0f}{around}%", *others]
+            both = f"{100 * mine['both']:.0f}% ({low:.0f}–{high:.0f})"
+            yield kind, [str(mine["n"]), both, *others]
 
 
 _COLUMNS = (*OUTCOMES, "seeds alike")

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from scipy.stats import t as student
+from scipy.stats import binomtest
 from toys import gaussian_pair, pair
 
 import itskit
@@ -88,10 +88,10 @@ def test_the_table_says_what_the_scorers_know():
     one, two = found.by_class().values()
     assert (one["n"], one["both"], one["picture only"], one["neither"]) == (2, 0.5, 0.5, 0.0)
     assert (two["n"], two["sound only"], two["neither"]) == (2, 0.5, 0.5)
-    half = student.ppf(0.975, 1) * np.std([1, 0], ddof=1) / 2**0.5
-    assert one["both_interval"] == pytest.approx(half)
+    wilson = binomtest(1, 2).proportion_ci(method="wilson")
+    assert one["both_interval"] == pytest.approx((wilson.low, wilson.high))
     assert repr(found).splitlines()[1].split()[:2] == ["one", "2"]
-    assert "<td>one</td><td>2</td><td>50 ± " in found._repr_html_()
+    assert "<td>one</td><td>2</td><td>50% (9–91)</td>" in found._repr_html_()
 
 
 def test_silence_is_no_sound_and_equal_seeds_look_alike():
