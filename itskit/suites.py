@@ -112,7 +112,7 @@ class Table:
         """Class -> {"n": prompts, outcome: share of the tries, ..., "seeds alike": of the prompts}.
 
         The share with both has a 95% interval, "both_interval" (low, high): Wilson's, over prompts,
-        since another seed is no other prompt. Where a prompt's tries differ it is a little too wide.
+        since another seed is no other prompt; a little too wide where a prompt's tries differ.
         """
         found = {}
         for kind in dict.fromkeys(row["kind"] for row in self.rows):
