@@ -221,6 +221,8 @@ def parser() -> argparse.ArgumentParser:
     hunt = command("hunt", "compose with many seeds and keep the best")
     again = command("again", "make a result from its recipe")
     printing = command("print", "print your own drawing into your own recording")
+    listen = command("listen", "make a page with a blind listening test of your sounds")
+    heard = command("heard", "say what the answers to a listening test show")
     info = command("info", "show versions, weights and licences")
     _add_seed(compose)
     _add_seeds(hunt)
@@ -231,7 +233,8 @@ def parser() -> argparse.ArgumentParser:
     for each in (compose, hunt, again):
         _add_start(each)
     _add_printing(printing)
-    for each in (compose, hunt, again, printing):
+    _add_listening(listen, heard)
+    for each in (compose, hunt, again, printing, listen):
         each.add_argument(
             "--out", default="out", type=Path, help="folder to write the files to (out)"
         )
@@ -305,6 +308,18 @@ def _add_printing(command: argparse.ArgumentParser) -> None:
     ink = "draw what is dark instead of what is bright (if the border is light)"
     command.add_argument("--invert", action=argparse.BooleanOptionalAction, help=ink)
     command.set_defaults(no_video=True)
+
+
+def _add_listening(listen: argparse.ArgumentParser, heard: argparse.ArgumentParser) -> None:
+    table = "CSV with the columns file and word, and perhaps condition, item and training"
+    listen.add_argument("table", metavar="TABLE", type=file, help=table)
+    pairs = "ask which of two sounds is more like the word (asks which word is heard)"
+    listen.add_argument("--pairs", action="store_true", help=pairs)
+    repeats = "how many questions come twice, unannounced (2)"
+    listen.add_argument("--repeats", type=whole_number(0), default=2, metavar="N", help=repeats)
+    listen.add_argument("--question", type=words, metavar="TEXT", help="what is asked (as above)")
+    heard.add_argument("key", metavar="KEY", type=file, help="the .key.json beside the page")
+    heard.add_argument("answers", metavar="ANSWERS", type=file, nargs="+", help="their .jsonl")
 
 
 def _add_pair(command: argparse.ArgumentParser, usual: str | None) -> None:

@@ -125,6 +125,25 @@ def _print(args) -> int:
     return args.missing
 
 
+def _listen(args) -> None:
+    from itskit import export, listening
+
+    usual = "Which of the two sounds more like {word}?" if args.pairs else "What do you hear?"
+    settings = {"question": args.question or usual, "repeats": args.repeats}
+    plan = listening.from_table(args.table, "prefer" if args.pairs else "identify", **settings)
+    check_folder(args.out)
+    page = export.listening_page(plan, args.out / f"{Path(args.table).stem}.html")
+    _made(page, f"{len(plan)} questions, in any browser")
+    print(f"  Keep {page.stem}.*.key.json beside it from listeners; itskit heard needs it.")
+
+
+def _heard(args) -> None:
+    from itskit import listening
+
+    envelope = Path(args.key).read_text(encoding="utf-8")
+    print(listening.report(listening.read(args.answers, envelope)))
+
+
 def _info(args) -> None:
     for name in ("itskit", "torch", "diffusers", "transformers", "numpy"):
         print(f"{name:14}{_version(name)}")
@@ -139,7 +158,10 @@ def _info(args) -> None:
 
 STOPPED = 130  # as shells say of what Ctrl-C ended
 
-COMMANDS = {"compose": _compose, "hunt": _hunt, "again": _again, "print": _print, "info": _info}
+COMMANDS = {
+    "compose": _compose, "hunt": _hunt, "again": _again, "print": _print, "listen": _listen,
+    "heard": _heard, "info": _info,
+}  # fmt: skip
 
 
 def _settings(args) -> dict:

@@ -397,3 +397,65 @@ def test_the_widget_refuses_names_and_what_is_no_answer(tmp_path):
     assert "error" in told
     _, (sound,) = asked(test, type="sound", id=test.facts["trials"][0]["sounds"][0])
     assert sound[:4] == b"fLaC"
+
+
+# ---- on the command line -------------------------------------------------------------------------
+
+
+def table_of(folder, rows, header="file,word,condition,training"):
+    folder.mkdir(exist_ok=True)
+    for k, row in enumerate(rows):
+        tone(200 + 40 * k).save(folder / row.split(",")[0])
+    path = folder / "bells.csv"
+    path.write_text("\n".join([header, *rows]), encoding="utf-8")
+    return path
+
+
+def test_a_table_of_files_becomes_a_page_and_its_answers_a_report(tmp_path, capsys):
+    from itskit.cli import main
+
+    rows = [f"{made}-{k}.wav,{word},{made}," for k, word in enumerate(WORDS[:3]) for made in "ab"]
+    table = table_of(tmp_path / "in", [*rows, "easy.wav,bell,,yes"])
+    assert main(["listen", str(table), "--out", str(tmp_path / "out"), "--repeats", "1"]) == 0
+    assert "bells.html   8 questions" in capsys.readouterr().out
+    (key,) = (tmp_path / "out").glob("bells.*.key.json")
+    plan = listening.Plan.opened(key.read_text("utf-8"))
+    assert [clip.condition for clip in plan.clips] == ["", *"ababab"]
+    for one in listening.simulate(plan, 9, right={"a": 1.0, "b": 0.0}):
+        answers.append(tmp_path / "all.jsonl", one)
+    assert main(["heard", str(key), str(tmp_path / "all.jsonl")]) == 0
+    told = capsys.readouterr().out
+    assert "72 answers of 9 listeners, 0 of them left out" in told
+    assert re.search(r"a +27/27 = 1.00 .* d' inf", told)
+    assert re.search(r"b +0/27 = 0.00", told) and "chance is 0.33" in told
+    assert "of 9 repeated questions" in told
+
+
+def test_pairs_on_the_command_line(tmp_path, capsys):
+    pytest.importorskip("choix")
+    from itskit.cli import main
+
+    rows = [f"{made}-{word}.wav,{word},{made}," for word in WORDS[:2] for made in "ab"]
+    table = table_of(tmp_path / "in", rows)
+    assert main(["listen", str(table), "--pairs", "--repeats", "0", "--out", str(tmp_path)]) == 0
+    (key,) = tmp_path.glob("bells.*.key.json")
+    plan = listening.Plan.opened(key.read_text("utf-8"))
+    assert plan.question == "Which of the two sounds more like {word}?"
+    for one in listening.simulate(plan, 30, strengths={"a": 3.0}):
+        answers.append(tmp_path / "all.jsonl", one)
+    assert main(["heard", str(key), str(tmp_path / "all.jsonl")]) == 0
+    told = capsys.readouterr().out
+    assert "a over b: " in told and re.search(r"a +1\.\d\d \[", told)
+
+
+def test_tables_that_cannot_be_used_are_refused(tmp_path):
+    wrong = table_of(tmp_path, ["a.wav,bell"], "file,name")
+    with pytest.raises(ValueError, match="expected file, word"):
+        listening.from_table(wrong)
+    practised = table_of(tmp_path, ["a.wav,bell,a,yes", "b.wav,bell,b,"])
+    with pytest.raises(ValueError, match="practise"):
+        listening.from_table(practised, "prefer")
+    missing = table_of(tmp_path, ["a.wav,bell,a,"])
+    (tmp_path / "a.wav").unlink()
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        listening.from_table(missing)

@@ -15,6 +15,7 @@ The plan's `seal` is shown before, and its `envelope` opened after.
 
 from .analysis import Share, bootstrap, bradley_terry, confusion, d_prime, preferences, shares
 from .answers import Answer, Answers, line, read
+from .files import from_table, report
 from .plan import Clip, Discard, Plan, Sheet, check_seal, identify, prefer
 from .power import listeners_needed, power
 from .simulate import simulate
@@ -32,6 +33,7 @@ __all__ = [
     "check_seal",
     "confusion",
     "d_prime",
+    "from_table",
     "identify",
     "line",
     "listeners_needed",
@@ -39,6 +41,7 @@ __all__ = [
     "prefer",
     "preferences",
     "read",
+    "report",
     "shares",
     "simulate",
 ]
