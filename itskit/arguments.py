@@ -221,8 +221,7 @@ def parser() -> argparse.ArgumentParser:
     hunt = command("hunt", "compose with many seeds and keep the best")
     again = command("again", "make a result from its recipe")
     printing = command("print", "print your own drawing into your own recording")
-    listen = command("listen", "make a page with a blind listening test of your sounds")
-    heard = command("heard", "say what the answers to a listening test show")
+    listen = _add_listening(command)
     info = command("info", "show versions, weights and licences")
     _add_seed(compose)
     _add_seeds(hunt)
@@ -233,7 +232,6 @@ def parser() -> argparse.ArgumentParser:
     for each in (compose, hunt, again):
         _add_start(each)
     _add_printing(printing)
-    _add_listening(listen, heard)
     for each in (compose, hunt, again, printing, listen):
         each.add_argument(
             "--out", default="out", type=Path, help="folder to write the files to (out)"
@@ -310,7 +308,10 @@ def _add_printing(command: argparse.ArgumentParser) -> None:
     command.set_defaults(no_video=True)
 
 
-def _add_listening(listen: argparse.ArgumentParser, heard: argparse.ArgumentParser) -> None:
+def _add_listening(command) -> argparse.ArgumentParser:
+    """The commands `listen`, which is returned, and `heard`; `command` makes them."""
+    listen = command("listen", "make a page with a blind listening test of your sounds")
+    heard = command("heard", "say what the answers to a listening test show")
     table = "CSV with the columns file and word, and perhaps condition, item and training"
     listen.add_argument("table", metavar="TABLE", type=file, help=table)
     pairs = "ask which of two sounds is more like the word (asks which word is heard)"
@@ -320,6 +321,7 @@ def _add_listening(listen: argparse.ArgumentParser, heard: argparse.ArgumentPars
     listen.add_argument("--question", type=words, metavar="TEXT", help="what is asked (as above)")
     heard.add_argument("key", metavar="KEY", type=file, help="the .key.json beside the page")
     heard.add_argument("answers", metavar="ANSWERS", type=file, nargs="+", help="their .jsonl")
+    return listen
 
 
 def _add_pair(command: argparse.ArgumentParser, usual: str | None) -> None:
