@@ -247,10 +247,18 @@ def items(text: str) -> list[str]:
 @pytest.mark.parametrize("path", assemble.lessons(), ids=lambda path: path.stem)
 def test_a_teacher_finds_every_lesson(path):
     number = path.stem[:2]
-    assert re.search(rf"^\| \[?{number}\b", GUIDE, flags=re.M)  # aim, age, minutes, before
+    assert f"| [{number}](../notebooks/{path.name}) " in GUIDE  # aim, age, minutes, before
     section = re.search(rf"^### {number} .*?(?=^##|\Z)", GUIDE, flags=re.M | re.S)[0]
     assert "**Misconceptions.**" in section and "**Answers.**" in section
     assert re.search(rf"^## {number} ", SHEETS, flags=re.M)
+
+
+def test_whatever_the_paper_asks_has_a_lesson_that_runs():
+    rows = GUIDE[GUIDE.index("| of the paper |") :].splitlines()[2:]
+    assert len(rows) > 20
+    assert [row for row in rows if "](../notebooks/" not in row] == []
+    for words in ("experiment: ", "check: ", *(f"open question {k}" for k in (1, 2, 3))):
+        assert any(row.startswith(f"| {words}") for row in rows), words
 
 
 def test_the_ten_items_are_the_same_on_the_sheet_without_their_answers():
