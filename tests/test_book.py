@@ -86,6 +86,13 @@ def test_a_widget_leaves_its_still_and_a_word_on_what_it_needs(tmp_path):
     assert "widgets" not in notebook.metadata
 
 
+def test_what_was_not_run_says_so_without_the_word_for_tests(tmp_path):
+    notebook = cell()
+    notebook.cells[0].source = "# NBVAL_SKIP\nwait()"
+    (note,) = html_of(Stills(tmp_path).notebook(notebook))
+    assert "Not run" in note and notebook.cells[0].source == "wait()"
+
+
 def test_an_unknown_widget_does_not_vanish_in_silence(tmp_path):
     notebook = cell({VIEW: {"model_id": "m1"}, "text/plain": "w"}, states={"m1": {"state": {}}})
     (note,) = html_of(Stills(tmp_path).notebook(notebook))

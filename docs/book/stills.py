@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import nbformat
-from execute import digest
+from execute import SKIP, digest
 
 from itskit.writing import written
 
@@ -52,6 +52,9 @@ class Stills:
         for cell in notebook.cells:
             if cell.cell_type == "code":
                 cell.outputs = list(self.outputs(cell.outputs, states))
+                if SKIP in cell.source.splitlines():
+                    cell.source = cell.source.replace(f"{SKIP}\n", "")
+                    cell.outputs = [shown(note("Not run for this book: it wants a GPU."))]
         return notebook
 
     def outputs(self, outputs: list, states: dict) -> Iterator[nbformat.NotebookNode]:
