@@ -148,6 +148,14 @@ def test_plans_that_cannot_be_are_refused():
         listening.prefer(clips(("alone", "alone")))
 
 
+def test_nothing_is_lowered_to_silence():
+    loud, quiet = tone(300), Sound(np.full(8000, 1e-6), 8000)
+    before = loud.audible().samples
+    after = listening.levelled([loud, quiet])[0].samples
+    assert 10 ** (-15 / 20) - 1e-3 < after.std() / before.std() <= 1
+    assert np.array_equal(listening.levelled([loud, loud])[1].samples, before)
+
+
 # ---- kept ----------------------------------------------------------------------------------------
 
 

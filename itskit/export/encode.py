@@ -44,12 +44,12 @@ def sound_bytes(sound: Sound, *, level: float = 0.4) -> bytes:
 
 
 def lossless_bytes(sound: Sound) -> bytes:
-    """The FLAC file of what is `audible` of a sound, for whoever compares sounds: nothing is lost,
-    and no peak makes it quieter than the others. Every current browser decodes it."""
+    """The FLAC file of a sound as it is, at its own level, for whoever compares sounds: nothing is
+    lost, and no peak makes it quieter than others. Every current browser decodes it."""
     import soundfile
 
-    file, heard = BytesIO(), sound.audible()
-    soundfile.write(file, heard.samples, heard.rate, format="FLAC", subtype="PCM_16")
+    file = BytesIO()
+    soundfile.write(file, sound.samples, sound.rate, format="FLAC", subtype="PCM_16")
     return file.getvalue()
 
 

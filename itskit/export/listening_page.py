@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from .. import web
-from ..listening import Plan
+from ..listening import Plan, levelled
 from ..writing import written
 from . import encode
 from .names import file_for
@@ -48,7 +48,8 @@ def listening_page(plan: Plan, path="out/listening.html", *, orders: int = 24) -
     plan = plan.kept(path)
     sheets = [plan.sheet(order) for order in range(orders)]
     asked = [(id, trial) for sheet in sheets for id, (trial, _) in sheet.key.items()]
-    sounds = [b64encode(encode.lossless_bytes(clip.sound)).decode() for clip in plan.clips]
+    heard = levelled([clip.sound for clip in plan.clips])
+    sounds = [b64encode(encode.lossless_bytes(sound)).decode() for sound in heard]
     data = {
         "facts": plan.facts(),
         "sheets": [sheet.trials for sheet in sheets],

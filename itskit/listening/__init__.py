@@ -16,6 +16,7 @@ The plan's `seal` is shown before, and its `envelope` opened after.
 from .analysis import Share, bootstrap, bradley_terry, confusion, d_prime, preferences, shares
 from .answers import Answer, Answers, line, read
 from .files import from_table, report
+from .levels import levelled
 from .plan import Clip, Discard, Plan, Sheet, check_seal, identify, prefer
 from .power import listeners_needed, power
 from .simulate import simulate
@@ -35,6 +36,7 @@ __all__ = [
     "d_prime",
     "from_table",
     "identify",
+    "levelled",
     "line",
     "listeners_needed",
     "power",

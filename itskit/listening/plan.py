@@ -27,7 +27,7 @@ class Clip:
     Attributes
     ----------
     sound : Sound or str
-        Played at the loudness of all sounds (`Sound.audible`). In a plan that was read back from
+        Played as loud as all others of the test (`levelled`). In a plan that was read back from
         its envelope it is the SHA-256 of the sound.
     word : str
         What it is meant to be: the right answer.

@@ -52,7 +52,8 @@ class ListeningTest(Kept, anywidget.AnyWidget):
         self.path, self.listener = Path(path), str(listener)
         self.plan = plan.kept(self.path)
         self._sheet = self.plan.sheet(listener)
-        self._clips = dict(zip(self.plan.sound_ids(), self.plan.clips, strict=True))
+        heard = listening.levelled([clip.sound for clip in self.plan.clips])
+        self._sounds = dict(zip(self.plan.sound_ids(), heard, strict=True))
         facts = self.plan.facts() | {"trials": list(self._sheet.trials)}
         super().__init__(facts=facts, answered=[line["id"] for line in self._lines()], **options)
         self.on_msg(self._asked)
@@ -84,7 +85,7 @@ class ListeningTest(Kept, anywidget.AnyWidget):
         self.send({"call": content.get("call"), **told}, sent)
 
     def _sound(self, content: dict):
-        return {}, [encode.lossless_bytes(self._clips[content["id"]].sound)]
+        return {}, [encode.lossless_bytes(self._sounds[content["id"]])]
 
     def _answer(self, content: dict):
         """Keep an answer; of practice, tell the right one."""
