@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from importlib.metadata import PackageNotFoundError, version
+from math import isfinite
 
 
 def lookup(options: dict, name, kind: str):
     """`options[name]`, or a ValueError that lists what there is."""
-    if name not in options:
+    if not isinstance(name, Hashable) or name not in options:
         raise ValueError(f"unknown {kind} {name!r}: expected one of {sorted(options)}")
     return options[name]
+
+
+def is_number(value) -> bool:
+    """Whether it is a finite real number: Python's, NumPy's or a tensor of one."""
+    try:
+        return not isinstance(value, (str, bytes)) and isfinite(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return False
 
 
 def as_seed(seed) -> int:

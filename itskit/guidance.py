@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from . import threads
+from .checks import is_number
 from .media import Picture, read_picture
 from .modality import Modality
 from .notes import tell_what_is_ignored
@@ -84,7 +84,8 @@ class Guide:
     name: str = ""
 
     def __post_init__(self):
-        if not (isfinite(self.scale) and 0 <= self.start < self.stop <= 1):
+        numbers = all(map(is_number, (self.scale, self.start, self.stop)))
+        if not (numbers and 0 <= self.start < self.stop <= 1):
             raise ValueError(
                 f"guide {self.modality.name!r} was given scale={self.scale}, start={self.start}, "
                 f"stop={self.stop}: expected a finite scale and 0 <= start < stop <= 1"
@@ -178,9 +179,10 @@ def weight_map(weight, grid: tuple[int, int]) -> Tensor:
         weight = np.asarray(read_picture(weight).image.convert("L")) / np.float32(255)
     kind = str(getattr(weight, "dtype", "numbers"))
     if not isinstance(weight, Tensor):
-        weight = np.array(weight, dtype=np.float32)
+        weight = _as_floats(weight)
     values = torch.as_tensor(weight, dtype=torch.float32, device="cpu")
-    if values.ndim not in (0, 2) or not (values.isfinite() & (values >= 0)).all():
+    fits = values.ndim in (0, 2) and values.numel()
+    if not fits or not (values.isfinite() & (values >= 0)).all():
         raise ValueError(
             f"the weight was {values.numpy()}: expected a number or a map (H, W), finite and "
             "nowhere negative; to steer away from something use a negative prompt"
@@ -193,6 +195,17 @@ def weight_map(weight, grid: tuple[int, int]) -> Tensor:
             "to 1; if these are grey levels, divide by 255 or pass the mask as a PIL image"
         )
     return F.interpolate(values[None, None], grid, mode="area")[0, 0]  # (H, W) -> (h, w)
+
+
+def _as_floats(weight) -> np.ndarray:
+    try:
+        if np.iscomplexobj(weight):
+            raise ValueError("they are complex")
+        return np.array(weight, dtype=np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(
+            f"the weight was {weight!r}: expected a number or a map (H, W) of numbers ({error})"
+        ) from None
 
 
 def weight_maps(weights: Sequence, grid: tuple[int, int]) -> Tensor:

@@ -62,7 +62,7 @@ def read(recipe: dict) -> Recipe:
     """
     if "guides" in recipe:
         told = recipe["guides"]
-        if not isinstance(told, list) or not all(isinstance(g, dict) and "name" in g for g in told):
+        if not isinstance(told, list) or not all(map(_is_named, told)):
             raise ValueError(f"the recipe's guides are {told!r}: expected a list of named guides")
         return Recipe(recipe)
     if isinstance(recipe, Recipe):
@@ -76,6 +76,13 @@ def read(recipe: dict) -> Recipe:
         if recipe.get(keys["prompt"]) is not None
     ]
     return Recipe({"guides": found} | made if found else made)
+
+
+def _is_named(entry) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    words = entry.get("name"), entry.get("model", ""), entry.get("prompt") or ""
+    return all(isinstance(word, str) for word in words)
 
 
 def guides(recipe: dict) -> list[dict]:

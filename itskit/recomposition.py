@@ -28,7 +28,7 @@ def recompose(pair: Pair, recipe: dict, **changes) -> Trajectory:
     `init` and `extra` guides of models that are not the pair's, which a recipe only describes.
     Warns if the networks, or `init`, are not the recipe's.
     """
-    if recipe.get("branch"):
+    if _branch_of(recipe):
         told = {name: changes.pop(name, usual) for name, usual in TELLING.items()}
         return recomposing(pair, recipe, **changes).finish(**told)
     return compose(pair, **_arguments(pair, recipes.read(recipe), changes))
@@ -37,11 +37,25 @@ def recompose(pair: Pair, recipe: dict, **changes) -> Trajectory:
 def recomposing(pair: Pair, recipe: dict, **changes) -> Run:
     """`recompose` as an iterator of Steps."""
     recipe = recipes.read(recipe)
-    if began := recipe.get("branch"):
+    if began := _branch_of(recipe):
         beginning = {name: changes[name] for name in ("init", "extra") if name in changes}
         first = recompose(pair, began["of"], **beginning, progress=False)
         return _go_on(first, began["step"], pair, recipe, changes)
     return composing(pair, **_arguments(pair, recipe, changes))
+
+
+def _branch_of(recipe: dict) -> dict:
+    """What a recipe branched from, {} if it did not. Raises ValueError for what is no branch."""
+    began = recipe.get("branch") or {}
+    wanted = {"step": int, "of": dict}
+    if began and not (
+        isinstance(began, dict)
+        and all(isinstance(began.get(key), kind) for key, kind in wanted.items())
+    ):
+        raise ValueError(
+            f"the recipe's branch is {began!r}: expected {{'step': a number, 'of': a recipe}}"
+        )
+    return began
 
 
 def branch(
@@ -121,7 +135,9 @@ def _arguments(pair: Pair, recipe: recipes.Recipe, changes: dict) -> dict:
     kept = {"image_negative": "", "sound_negative": "", "init_fit": "stretch"}
     kept |= {name: recipe[name] for name in (*OF_THE_RUN, "seeds", "preset") if name in recipe}
     kept |= recipes.arguments(recipe)
-    if kept.get("preset") not in pair.presets:  # the settings themselves are all in the recipe
+    if kept.get("preset") not in list(
+        pair.presets
+    ):  # the settings themselves are all in the recipe
         kept["preset"] = None
     for key in ("image_view", "sound_view"):
         if key in kept and kept[key] is None and key not in changes:
@@ -143,6 +159,12 @@ def _extra_again(pair: Pair, recipe: recipes.Recipe, given: Sequence[Guide]) -> 
     for entry in recipes.guides(recipe):
         if entry["name"] in recipes.ARGUMENTS:
             continue
+        needed = {"model", "prompt", "negative", "scale", "weight", "start", "stop", "view"}
+        if missing := sorted(needed - entry.keys()):
+            raise ValueError(
+                f"the recipe's guide {entry['name']!r} lacks {', '.join(missing)}: expected a "
+                "recipe of `compose`"
+            )
         guide = by_name.pop(entry["name"], None)
         model = {"image": pair.image, "sound": pair.sound}.get(entry["model"])
         if guide is None and (model is None or entry["view"] is None):

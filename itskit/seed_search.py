@@ -107,7 +107,7 @@ def hunt(
     prune : float or (float, float), optional
         Draft all seeds, and finish only this share of them, the most promising: those whose clean
         estimates score best after a part of the steps (`DRAFT`, or the second number). It counts at
-        least `keep` seeds.
+        least `keep` seeds. With few steps it saves nothing: see docs/scaling.md.
     executor : concurrent.futures.Executor or int, optional
         Who composes: any executor (the standard library's, dask's `client.get_executor()`), or how
         many processes. Recipes go there and scores come back; only the best are composed here. The

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from .checks import lookup
+from .checks import is_number, lookup
 from .guidance import weight_map
 from .media import Picture
 from .modality import Pair
@@ -57,10 +57,24 @@ class Settings:
                 lookup(settings, name, "setting")
                 if value is not None:
                     settings[name] = as_weight(value) if name.endswith("weight") else value
+        _check(settings)
         rule = as_rule(settings["rule"])
         if getattr(rule, "stochastic", False) and (given or {}).get("solver") is None:
             settings["solver"] = "ddpm"
         return cls(**settings)
+
+
+def _check(settings: dict) -> None:
+    """Raise ValueError for what is no number, or no words, where they are expected."""
+    for one in fields(Settings):
+        value, usual = settings[one.name], one.default
+        if one.name in ("width", "init_duration") and value is not None:
+            usual = 0.0
+        kind = type(usual) if not one.name.endswith(("weight", "background", "crop")) else None
+        if kind in (int, float) and not is_number(value):
+            raise ValueError(f"{one.name}={value!r}: expected a number, such as {usual or 1}")
+        if one.name.endswith(("fit", "spacing")) and not isinstance(value, str):
+            raise ValueError(f"{one.name}={value!r}: expected words, such as {usual!r}")
 
 
 NAMES = tuple(one.name for one in fields(Settings))
@@ -78,7 +92,13 @@ class PerStep:
 
 def as_weight(said):
     """A weight as a recipe says it, as a `Guide` takes it."""
-    return PerStep(**said) if isinstance(said, dict) else said
+    if not isinstance(said, dict):
+        return said
+    if list(said) != ["per_step"] or not isinstance(said["per_step"], (list, tuple)):
+        raise ValueError(
+            f"the weight was {said}: expected a number, a map, or {{'per_step': [...]}}"
+        )
+    return PerStep(said["per_step"])
 
 
 def recorded(weight, grid: tuple[int, int], count: int):

@@ -95,7 +95,7 @@ SOLVERS = {solver.name: solver for solver in (DDIM(), DPMSolver(), DDPM())}
 
 def as_solver(solver: str | Solver) -> Solver:
     """A solver by its name; one that is none already. Raises ValueError for an unknown name."""
-    return lookup(SOLVERS, solver, "solver") if isinstance(solver, str) else solver
+    return solver if hasattr(solver, "step") else lookup(SOLVERS, solver, "solver")
 
 
 def draw_noise(seeds: Sequence[int], index: int, like: Tensor, stream: int = 0) -> Tensor:

@@ -180,9 +180,7 @@ def done(
     RuntimeError
         If the executor breaks. What was answered is in the file.
     """
-    known = {} if path is None else {
-        (row["made"], row["seed"]): row["scores"] for row in read_lines(path) if "made" in row
-    }  # fmt: skip
+    known = {} if path is None else _known(path)
     asked, todo = [], []
     for task in tasks:
         asked += [(task.made, seed) for seed in task.seeds]
@@ -198,6 +196,17 @@ def done(
                 known[row["made"], row["seed"]] = row["scores"]
             bar.update(len(rows))
     return {one: known[one] for one in asked}
+
+
+def _known(path) -> dict[tuple[str, int], dict[str, float]]:
+    """The answers in a file; lines of something else are passed over."""
+    rows = [row for row in read_lines(path) if isinstance(row.get("scores"), dict)]
+    numbers = [row for row in rows if all(isinstance(v, float) for v in row["scores"].values())]
+    return {
+        (row["made"], row["seed"]): row["scores"]
+        for row in numbers
+        if isinstance(row.get("made"), str) and isinstance(row.get("seed"), int)
+    }
 
 
 def _answers(tasks: list[Task], executor, pair) -> Iterator[list[dict]]:

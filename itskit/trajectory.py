@@ -19,6 +19,8 @@ from .modality import Pair
 from .sampling import Step
 from .writing import make_folder, written
 
+SAVED = {"noisy", "latent", "clean", "index", "t", "weights"}
+
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
@@ -186,7 +188,7 @@ class Trajectory:
                 recipe = (file.metadata() or {}).get("recipe")
         except SafetensorError as error:
             raise ValueError(f"{path} is damaged or no file of Trajectory.save: {error}") from None
-        if recipe is None or "weights" not in saved:
+        if recipe is None or not saved.keys() >= SAVED:
             raise ValueError(f"{path} holds {sorted(saved)}: expected a file of Trajectory.save")
         memory = [{} for _ in saved["index"]]
         for name in [name for name in saved if name.startswith("memory.")]:
@@ -203,4 +205,7 @@ class Trajectory:
             index, t = int(saved["index"][k]), int(saved["t"][k])
             known = {"noises": noises, "weights": tuple(parts), "memory": memory[k]}
             steps.append(Step(index=index, t=t, **known, **latents))
-        return cls(tuple(steps), json.loads(recipe), pair)
+        try:
+            return cls(tuple(steps), json.loads(recipe), pair)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path} is damaged: its recipe cannot be read ({error})") from None

@@ -78,7 +78,9 @@ VIEWS = {
 
 def as_view(view):
     """A view by its name, as recipes and the command line say it; one that is none already."""
-    return lookup(VIEWS, view, "view") if isinstance(view, str) else view
+    if callable(view) and hasattr(view, "inverse"):
+        return view
+    return lookup(VIEWS, view, "view")
 
 
 def name_of(view) -> str | None:

@@ -91,9 +91,10 @@ def read_recipe(path) -> dict:
     readers |= dict.fromkeys(PICTURES, _from_picture) | dict.fromkeys(SOUNDS, _from_sound)
     if suffix not in readers:
         raise ValueError(f"{path.name}: expected one of {', '.join(sorted(readers))}")
+    open(path, "rb").close()  # what is not there, or may not be read, is told by its own error
     try:
         found = json.loads(readers[suffix](path))  # of bytes, whatever Unicode they are in
-    except (TypeError, ValueError):
+    except Exception:  # of libraries, each of which has others for damaged files
         raise ValueError(
             f"{path.name} carries no recipe: expected a file written by itskit.export, not edited "
             "or re-encoded since"

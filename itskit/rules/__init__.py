@@ -38,7 +38,7 @@ from dataclasses import fields, is_dataclass
 
 from torch import Tensor
 
-from ..checks import lookup
+from ..checks import is_number, lookup
 from .densities import And, Corrected, Langevin, Or, Product
 from .estimates import Combined, Estimates, as_combined, listen
 from .negation import Not, PerpNeg
@@ -63,14 +63,19 @@ RULES = {
 def as_rule(said: str | dict | Rule) -> Rule:
     """A rule by its name, or by name and parameters as a recipe says it, {"name": "and", "lift":
     2.0}; one that is a rule already. Raises ValueError for unknown names and parameters."""
-    if isinstance(said, str):
-        return lookup(RULES, said, "rule")()
-    if not isinstance(said, dict):
+    if callable(said):
         return said
+    if not isinstance(said, dict):
+        return lookup(RULES, said, "rule")()
     kind = lookup(RULES, said.get("name"), "rule")
     parameters = {name: value for name, value in said.items() if name != "name"}
     for name in parameters:
-        lookup({one.name: one for one in fields(kind)}, name, f"parameter of rule {kind.name!r}")
+        known = {one.name: one for one in fields(kind)}
+        usual = lookup(known, name, f"parameter of rule {kind.name!r}").default
+        value = parameters[name]
+        wrong = not is_number(value) if isinstance(usual, (int, float)) else False
+        if wrong or (kind is FrequencySplit and name == "low" and not isinstance(value, str)):
+            raise ValueError(f"rule {kind.name!r}: {name}={value!r}: expected such as {usual!r}")
     return kind(**parameters)
 
 
