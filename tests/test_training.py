@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from tiny_set import CLASSES, CONCEPTS, write_pictures, write_sounds
 
 import itskit
+from itskit.audio.mel import POCKET_MEL, mel_picture
 from itskit.composition import composed
 from itskit.models.pocket.networks import (
     Autoencoder,
@@ -77,6 +78,10 @@ def test_every_stage_makes_a_pair_that_composes(folders, tmp_path, capsys, monke
     sharper = load_file(work / "vae.safetensors")
     moved = {k for k in first if not torch.equal(first[k], sharper[k])}
     assert moved and all(k.startswith("decoder.") for k in moved)
+    main(["grain", *fit, "--steps", "2", "--batch", "4"])
+    grained = load_file(work / "vae.safetensors")
+    moved = {k for k in sharper if not torch.equal(sharper[k], grained[k])}
+    assert moved and all(k.startswith("grain.") for k in moved)
     main(["prototypes", *args])
     main(["finetune", "image", *fit, "--steps", "4", "--batch", "4"])
     main(["finetune", "sound", *fit, "--steps", "4", "--batch", "4"])
@@ -774,6 +779,51 @@ def test_the_critic_learns_to_tell_grain_from_grey():
         > critic(torch.full((4, 1, 32, 32), 0.5)).mean() + 0.5
     )
     assert critic(torch.rand(2, 1, 128, 256)).shape == (2, 1, 16, 32)
+
+
+def test_the_spread_of_grain_that_was_put_in_is_what_is_found_missing():
+    """Grey canvases with grain of a known spread in one half, painted as plain grey."""
+    net = Autoencoder()
+    spread = torch.zeros(1, 1, 128, 128)
+    spread[..., 64:] = 0.03
+    guess = torch.nn.Parameter(spread.clone())
+    net.painted = lambda z: (torch.full((1, 1, 128, 128), 0.5), guess)
+    loss_of = autoencoder.grain_loss_function(net, lambda: 0.5 + spread * net.texture[:, 128:256])
+    right, parts = loss_of(0, 0.0)
+    assert parts["wanted"] == pytest.approx(0.015, rel=0.15)
+    for wrong in (0.5 * spread, 1.5 * spread, spread.flip(3), spread.mean().expand_as(spread)):
+        guess.data = wrong
+        assert loss_of(0, 0.0)[0] > 1.3 * right
+
+
+def test_what_is_decoded_has_the_grain_of_white_noise_and_no_more_than_is_said():
+    torch.manual_seed(0)
+    net = Autoencoder().eval()
+    torch.nn.init.zeros_(net.decoder[-2].weight)  # grey all over
+    torch.nn.init.zeros_(net.grain[2].weight)
+    torch.nn.init.constant_(net.grain[2].bias, float(np.log(np.expm1(0.4))))  # a spread of 0.04
+    latent = torch.randn(1, 4, 16, 128)  # twice as wide as the texture
+    with torch.no_grad():
+        grain = net.decode(latent)[0, 0] - net.painted(latent)[0][0, 0]
+    assert torch.allclose(grain.std(1), torch.full((128,), 0.04), rtol=0.02)
+    noise = np.random.default_rng(7).standard_normal(512 * 160).astype(np.float32)
+    noise = mel_picture(0.05 * noise, POCKET_MEL)
+    for lag in (1, 2, 4):  # another noise has grains of the same length
+        ours, theirs = (
+            (x[..., lag:] - x[..., :-lag]).square().mean(1) / x.var(1) for x in (grain, noise)
+        )
+        assert ours.mean() == pytest.approx(float(theirs.mean()), rel=0.05)
+
+
+def test_weights_from_before_the_grain_decode_as_they_did():
+    torch.manual_seed(0)
+    net, again = Autoencoder().eval(), Autoencoder().eval()
+    older = {k: v for k, v in net.state_dict().items() if not k.startswith("grain.")}
+    again.load_state_dict(older)
+    latent = torch.randn(1, 4, 16, 16)
+    with torch.no_grad():
+        plain = (net.decoder(latent) / 2 + 0.5).clamp(0, 1)
+        assert torch.allclose(again.decode(latent), plain, atol=1e-6)
 
 
 def test_placing_latents_is_placing_pictures():

@@ -208,7 +208,7 @@ def test_stages_share_the_time(tmp_path, monkeypatch):
     assert until["vae"] == pytest.approx(600 * shares["vae"])
     left = sum(shares.values()) - shares["vae"]
     assert until["decoder"] == pytest.approx(200 + 400 * shares["decoder"] / left)
-    left -= shares["decoder"] + shares["finetune-image"]
+    left -= shares["decoder"] + shares["grain"] + shares["finetune-image"]
     assert until["finetune-sound"] == pytest.approx(210 + 390 * shares["finetune-sound"] / left)
     assert until["solo"] == pytest.approx(600)
     assert all(options["on_device"] and options["start"] == "work" for _, options in called)

@@ -78,6 +78,8 @@ COMMANDS = {
     "vae": ("fit.autoencoder:fit_autoencoder", f"{FIT} on_device", "train the shared autoencoder"),
     "decoder": ("fit.autoencoder:fit_decoder", f"{FIT} on_device",
                 "train only the decoder further; latents stay the same"),
+    "grain": ("fit.autoencoder:fit_grain", f"{FIT} on_device",
+              "train only how much noise the decoder adds; latents stay the same"),
     "canvases": ("evaluate.canvases:judge_canvases", "split start",
                  "score training canvases with the independent judge of sounds"),
     "latent-cache": ("dataset.latent_cache:cache_latents", "variants at_most seed start",

@@ -60,7 +60,8 @@ class Stage:
 
 STAGES = {
     "vae": Stage(autoencoder.fit_autoencoder, 0.14, 128),
-    "decoder": Stage(autoencoder.fit_decoder, 0.12, 64),
+    "decoder": Stage(autoencoder.fit_decoder, 0.10, 64),
+    "grain": Stage(autoencoder.fit_grain, 0.02, 128),
     "finetune-image": Stage(partial(finetune.finetune_one, which="image"), 0.16, 512, True),
     "finetune-sound": Stage(partial(finetune.finetune_one, which="sound"), 0.16, 512, True),
     "finetune-joint": Stage(finetune.finetune_joint, 0.24, 512, True),

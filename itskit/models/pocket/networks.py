@@ -5,10 +5,13 @@ Shapes: B batch, C = 4 latent channels, (H, W) picture rows and columns, (h, w) 
 
 from functools import partial
 
+import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 from torch.nn import functional as F
+
+from ...audio.mel import POCKET_MEL, mel_picture
 
 LATENT_CHANNELS = 4
 TEXT_WIDTH = 384
@@ -74,6 +77,11 @@ class Autoencoder(nn.Module):
 
     Latents are shifted and scaled per channel so that a black, silent canvas is zero and the
     training material has unit variance.
+
+    A latent has no room for each grain of a noise, so the decoder paints noise smooth, and what is
+    smooth sounds hollow. `grain` tells how much of it is missing where, and `decode` puts that much
+    of one and the same noise back (as AAC does for sound, Herre & Schulz 1998, and AV1 for films,
+    Norkin & Birkbeck 2018).
     """
 
     def __init__(self, encoder_channels=(48, 96), decoder_channels=(128, 64, 32)):
@@ -93,8 +101,13 @@ class Autoencoder(nn.Module):
             ChannelNorm(d3), nn.SiLU(), conv3(d3, 4),
             nn.PixelShuffle(2),  # (B, 1, H, W)
         )  # fmt: skip
+        self.grain = nn.Sequential(
+            ChannelNorm(d3), nn.SiLU(), conv3(d3, 4), nn.PixelShuffle(2), nn.Softplus()
+        )
+        self.register_buffer("texture", white_noise(), persistent=False)
         self.register_buffer("shift", torch.zeros(1, LATENT_CHANNELS, 1, 1))
         self.register_buffer("scale", torch.ones(1, LATENT_CHANNELS, 1, 1))
+        self.register_load_state_dict_pre_hook(_no_grain)
 
     def moments(self, picture):
         """Mean and log variance of q(z|x), before normalisation, each (B, 4, h, w)."""
@@ -105,9 +118,34 @@ class Autoencoder(nn.Module):
         """(B, 1, H, W) in [0, 1] → (B, 4, H/8, W/8)."""
         return (self.moments(picture)[0] - self.shift) / self.scale
 
+    def painted(self, z):
+        """Raw latents (B, 4, h, w) → the smooth canvas and the spread of the grain that it lacks,
+        (B, 1, 8h, 8w), in grey levels."""
+        features = self.decoder[:-4](z)  # (B, d3, 4h, 4w); the last four layers make pixels of them
+        return self.decoder[-4:](features) / 2 + 0.5, self.grain(features) / 10
+
     def decode(self, latent):
         """(B, 4, h, w) → (B, 1, 8h, 8w) in [0, 1]."""
-        return (self.decoder(latent * self.scale + self.shift) / 2 + 0.5).clamp(0, 1)
+        smooth, amount = self.painted(latent * self.scale + self.shift)
+        columns = torch.arange(smooth.shape[3], device=smooth.device) % self.texture.shape[1]
+        return (smooth + amount * self.texture[-smooth.shape[2] :, columns]).clamp(0, 1)
+
+
+def white_noise(columns=512) -> torch.Tensor:
+    """The grain (128, columns) of the mel picture of white noise: its rows have mean 0, spread 1.
+
+    Its grains are as wide and as high as a window of the STFT and a mel band make them.
+    """
+    y = np.random.default_rng(0).standard_normal(columns * POCKET_MEL.hop_length)
+    picture = mel_picture(0.05 * y.astype(np.float32), POCKET_MEL)
+    return (picture - picture.mean(1, keepdim=True)) / picture.std(1, keepdim=True)
+
+
+def _no_grain(net: Autoencoder, state, *_):
+    """The weights of an autoencoder that had none."""
+    if "grain.2.weight" not in state:
+        state |= {f"grain.{k}": torch.zeros_like(v) for k, v in net.grain.state_dict().items()}
+        state["grain.2.bias"] -= 20  # of a Softplus
 
 
 def text_unet(

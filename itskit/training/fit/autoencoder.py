@@ -48,6 +48,51 @@ def fit_decoder(
     save_weights(state, place.work / "vae.safetensors")
 
 
+def fit_grain(
+    place: Place, *, budget, batch=8, learning_rate=3e-3, device="cpu", seed=0, start="work",
+    on_device=False,
+):  # fmt: skip
+    """How much grain the decoder leaves out where, from the beginning; all else stays as it is."""
+    net = network(Autoencoder(), "vae", place.work, start).requires_grad_(False)
+    torch.manual_seed(seed)
+    net.grain = Autoencoder().grain
+    crops = random_crops(place, seed=seed + 2, device=device, on_device=on_device)
+    loss = grain_loss_function(net.to(device), partial(crops, batch), device=device)
+    state = train(net, loss, place.work / "grain.safetensors", budget=budget, peak=learning_rate)
+    save_weights(state, place.work / "vae.safetensors")
+
+
+def grain_loss_function(net: Autoencoder, crops, *, device="cpu"):
+    """L1 of the spread of the grain, which is to make what is decoded as uneven around each pixel
+    as the canvas was."""
+    textured = unevenness(net.texture[None, None]).mean()
+
+    def loss_of(step, progress):
+        picture = crops()
+        with half_precision(device):
+            smooth, amount = (x.float() for x in net.painted(net.moments(picture)[0]))
+        missing = unevenness(picture).square() - unevenness(smooth).square()
+        wanted = missing.clamp(min=0).sqrt() / textured
+        return F.l1_loss(amount, wanted), {
+            "wanted": wanted.mean(),
+            "amount": amount.detach().mean(),
+        }
+
+    return loss_of
+
+
+def unevenness(picture):
+    """Root mean square, over 9 × 9 pixels, of what a mean over 5 × 5 pixels takes away."""
+    grain = picture - local_mean(picture, 5)
+    return local_mean(grain.square(), 9).clamp(min=1e-12).sqrt()
+
+
+def local_mean(picture, size):
+    """The mean over size × size pixels around each; the edges go on."""
+    padded = F.pad(picture, [size // 2] * 4, mode="replicate")
+    return F.avg_pool2d(padded, size, 1)
+
+
 def loudness(picture):
     """About how loud each pixel is to an ear (Stevens 1957): its amplitude to the power of 0.3."""
     return torch.exp(0.3 * DECIBELS * np.log(10) / 20 * (picture - 1))

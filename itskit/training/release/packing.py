@@ -71,7 +71,7 @@ def unpack(place: Place, *, weights: Path = FOLDER, keep=False):
 def runs_of(name) -> dict[str, str]:
     """{how, in words: the run whose checkpoints and log have that name} of all that teach it."""
     if name == "vae":
-        return {"": name, "decoder alone ": "decoder"}
+        return {"": name, "decoder alone ": "decoder", "grain ": "grain"}
     if name == "solo":
         return {f"{sense} ": f"{sense}_solo" for sense in ("image", "sound")}
     if name.endswith("_unet"):
