@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy import ndimage
 
 import itskit
 from itskit import spectrogram
@@ -124,6 +125,22 @@ def test_a_wide_picture_is_coded_as_its_parts_are():
         whole, part = net.encode(picture), net.encode(picture[..., 128:384])
     # 8 cells from the cut its edge is out of the convolutions' reach
     assert torch.allclose(whole[..., 24:40], part[..., 8:24], atol=1e-5)
+
+
+def test_noise_is_still_noise_after_the_autoencoder(pair):
+    """What a latent has no room for is put back: as much unevenness, and none on black."""
+    noise = np.random.default_rng(3).standard_normal(512 * 160).astype(np.float32)
+    picture = pocket.analyse_sound(0.05 * noise)
+
+    def unevenness(picture):
+        return float((picture - ndimage.uniform_filter(picture, (0, 0, 5, 5))).std())
+
+    back = pair.sound.decode(pair.sound.encode(picture)).numpy()
+    assert unevenness(back) == pytest.approx(unevenness(picture.numpy()), rel=0.3)
+    square = torch.zeros(1, 1, 128, 256)
+    square[..., 32:96, 64:192] = 0.5
+    back = pair.image.decode(pair.image.encode(square)).numpy()
+    assert unevenness(back[..., :48]) < 0.2 * unevenness(picture.numpy())
 
 
 def test_drawings_survive_the_autoencoder(pair):
