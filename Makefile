@@ -52,7 +52,7 @@ demo: $(VENV)/.itskit  ## set up, compose one picture that sounds, write it to o
 	@$(PY) -m itskit compose "$$IMAGE" "$$SOUND" --seed "$$SEED" --out "$$OUT"
 	@echo
 	@echo "Look, listen, scrub: open the .html file in $$OUT/ with any browser."
-	@echo "Another one:         make demo IMAGE=\"a crown\" SOUND=\"a trombone playing\" SEED=2"
+	@echo "Another one:         make demo IMAGE=\"a crown\" SOUND=\"a trombone playing\" SEED=3"
 
 gallery: $(VENV)/.itskit  ## make the gallery's missing and stale entries, then its page
 	$(PY) gallery/build.py
