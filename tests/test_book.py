@@ -19,10 +19,10 @@ sys.path.insert(0, str(ROOT / "docs" / "book"))
 pytest.importorskip("nbclient")
 
 import assemble  # noqa: E402
+import build  # noqa: E402
 import execute  # noqa: E402
 from stills import STATE, VIEW, Stills, without_bars  # noqa: E402
 
-import build  # noqa: E402
 from itskit import Sound, export  # noqa: E402
 
 PAGES = {"notebooks/01_one_step.ipynb", "docs/glossary.md"}

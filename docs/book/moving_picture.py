@@ -91,7 +91,9 @@ def main(argv=None) -> None:
         as_root = hasattr(os, "geteuid") and os.geteuid() == 0  # cannot use its sandbox
         flags = ["--no-sandbox"] if as_root else []
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=flags)
-        page = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme="light")
+        page = browser.new_page(
+            viewport={"width": WIDTH, "height": 900}, color_scheme="light", bypass_csp=True
+        )
         page.goto(file.as_uri())
         page.wait_for_selector(".its-scrubber")
         page.wait_for_function(f"{SCRUBBER}?.complete", timeout=120_000)
