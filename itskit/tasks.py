@@ -8,7 +8,6 @@ comes, so that whatever is stopped goes on where it was, and gives the same in t
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +16,7 @@ from functools import cached_property, partial
 from hashlib import sha256
 from itertools import islice
 from multiprocessing import get_context, parent_process
+from multiprocessing.reduction import ForkingPickler
 from threading import Lock
 
 import torch
@@ -91,12 +91,8 @@ _loading = Lock()
 def _pair_of(task: Task) -> Pair:
     """The task's pair, loaded once in a process. Raises ValueError if it is another one."""
     try:
-        key = pickle.dumps(task.load)  # a function that travelled is another object each time
-    except (
-        pickle.PicklingError,
-        AttributeError,
-        TypeError,
-    ):  # it did not: a thread of this process
+        key = as_sent(task.load)  # a function that travelled is another object each time
+    except Exception:  # it cannot travel: a thread of this process has it as it is
         key = task.load
     with _loading:
         if key not in _loaded:
@@ -251,10 +247,15 @@ def _rows_of_processes(tasks: list[Task], many: int) -> Iterator[list[dict]]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
+def as_sent(what) -> bytes:
+    """What `multiprocessing` sends of it to another process; nothing here reads it back."""
+    return bytes(ForkingPickler.dumps(what))
+
+
 def _check_travels(task: Task) -> None:
     """Raise ValueError for a task that cannot be sent to another process."""
     try:
-        pickle.dumps(task)
+        as_sent(task)
     except Exception as error:
         raise ValueError(
             f"the task cannot go to another process ({error}): expected scorers, rules, views and "
