@@ -61,7 +61,7 @@ def test_cells_store_text_that_is_checked_and_two_or_three_pictures(name):
         else:
             assert kinds == ([("stream", "stdout")] if checked else []), cell.source
         # nbval takes stored output only from a cell that seems to have been run.
-        assert (cell.execution_count is not None) == checked, cell.source
+        assert (cell.execution_count is not None) == bool(cell.outputs), cell.source
     # 09 has its pictures from a GPU, and 11 is for the ear.
     assert 2 <= pictures <= 3 or name[:2] in ("09", "11")
 
