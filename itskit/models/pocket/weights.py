@@ -88,7 +88,12 @@ def read_manifest(folder) -> dict:
 
 
 def load_weights(folder, name: str) -> dict:
-    """State dict (float32) of one network.
+    """State dict (float32) of one network, with the errors of `load_packed`."""
+    return dequantise(load_packed(folder, name))
+
+
+def load_packed(folder, name: str) -> dict:
+    """One network's weights as they are stored, {name: tensor}, as `quantise` made them.
 
     Raises FileNotFoundError if the file is missing, ValueError if its hash is not the manifest's.
     """
@@ -104,7 +109,7 @@ def load_weights(folder, name: str) -> dict:
             "damaged or was changed. Install itskit again."
         )
     with safe_open(path, framework="pt") as file:
-        return dequantise({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
+        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
 
 
 def weights_hash(folder) -> str:
