@@ -145,9 +145,12 @@ def _heard(args) -> None:
 
 
 def _info(args) -> None:
-    for name in ("itskit", "torch", "diffusers", "transformers", "numpy"):
+    from .models.pocket.engines import engine_of
+
+    for name in ("itskit", "torch", "onnxruntime", "diffusers", "transformers", "numpy"):
         print(f"{name:14}{_version(name)}")
     print(f"{'python':14}{sys.version.split()[0]}")
+    print(f"{'engine':14}{engine_of()}, of the pocket pair")
     pair = _load(args.pair)
     print(f"{'pair':14}{pair.name}")
     print(f"{'weights':14}{pair.weights_hash}")

@@ -1,15 +1,15 @@
 """The networks as ONNX: the same numbers as PyTorch's, from the same weights, and nothing twice."""
 
 import shutil
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
 import torch
 
-from itskit.models import pocket
 from itskit.models.pocket import graphs
-from itskit.models.pocket.text import TextEncoder, sentence_and_tokens
+from itskit.models.pocket.engines import torch_engine
+from itskit.models.pocket.text import TextEncoder
 from itskit.models.pocket.weights import FOLDER, load_packed, load_weights
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -18,23 +18,14 @@ WORDS = ["a castle with towers", "", "Übermäßig 猫 🐈 " * 9]
 
 
 @cache
-def _network(name):
-    """PyTorch's, as a function of arrays in the order of the graph's inputs."""
-    if name == "text_encoder":
-        return lambda ids, mask: sentence_and_tokens(_text_encoder().bert, ids, mask)
-    if name in ("encoder", "decoder"):
-        net = pocket._network(pocket.Autoencoder(), FOLDER, "vae.safetensors")
-        return net.encode if name == "encoder" else net.decode
-    net = pocket.UNETS[name.removesuffix("_unet")]()
-    net = pocket._network(net, FOLDER, f"{name}.safetensors")
-    return lambda latent, t, text: net(latent, t, text, text[:, 0]).sample
+def _networks():
+    """PyTorch's, as functions of tensors in the order of the graphs' inputs."""
+    return torch_engine(partial(load_packed, FOLDER))
 
 
 @cache
-def _text_encoder():
-    encoder = TextEncoder(FOLDER / "tokenizer.json")
-    encoder.bert.load_state_dict(load_weights(FOLDER, "text_encoder.safetensors"))
-    return encoder
+def _tokenizer():
+    return TextEncoder(FOLDER / "tokenizer.json", None).tokenizer
 
 
 def _inputs(name, n, w):
@@ -42,7 +33,7 @@ def _inputs(name, n, w):
     generator = torch.Generator().manual_seed(10 * n + w)
     latent = torch.randn(n, 4, 16, w, generator=generator)
     if name == "text_encoder":
-        codes = _text_encoder().tokenizer.encode_batch((WORDS * n)[:n])
+        codes = _tokenizer().encode_batch((WORDS * n)[:n])
         kept = [(code.ids[:w], code.attention_mask[:w]) for code in codes]
         return [torch.tensor(part, dtype=torch.int32) for part in zip(*kept, strict=True)]
     if name == "encoder":
@@ -81,7 +72,7 @@ def test_onnx_files_say_what_the_networks_say(name, files):
     for n, w in CASES[name]:
         given = _inputs(name, n, w)
         with torch.no_grad():
-            wanted = _network(name)(*given).numpy()
+            wanted = _networks()[name](*given).numpy()
         feed = _feed(name, given)
         (got,) = session.run([graphs.NETWORKS[name][2]], feed)
         assert got.shape == wanted.shape

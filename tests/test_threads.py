@@ -342,9 +342,9 @@ def test_ctrl_c_in_a_network_keeps_the_steps_so_far(four, heard):
 # ---- the pocket pair -----------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def pocket():
-    return itskit.load_pair("pocket")
+@pytest.fixture(scope="module", params=["torch", "onnxruntime"])
+def pocket(request):
+    return itskit.load_pair("pocket", engine=request.param)
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_no_operation_of_the_pocket_pair_is_split(four, monkeypatch):
     hook = torch.nn.modules.module.register_module_forward_pre_hook(note)
     monkeypatch.setattr(torch.fft, "rfft", lambda *given: (note(), rfft(*given))[1])
     try:
-        pair = itskit.load_pair("pocket")
+        pair = itskit.load_pair("pocket", engine="torch")
         result = itskit.compose(pair, "a castle", "bells", num_inference_steps=1, progress=False)
         sound = result.sound()
         result.picture()

@@ -5,7 +5,7 @@ from functools import lru_cache
 import torch
 from safetensors.torch import load_file, save_file
 
-from ..models.pocket.text import TextEncoder
+from ..models.pocket.text import TextEncoder, bert_network
 from ..models.pocket.weights import FOLDER
 from ..models.pocket.weights import load_weights as read_weights
 from ..writing import written
@@ -48,6 +48,5 @@ class TextCache:
 @lru_cache(1)  # the stages of one call share it
 def shipped_texts(device="cpu") -> TextCache:
     """The shipped text encoder; the command `text` makes its file."""
-    encoder = TextEncoder(FOLDER / "tokenizer.json")
-    encoder.bert.load_state_dict(read_weights(FOLDER, "text_encoder.safetensors"))
-    return TextCache(encoder.to(device))
+    network = bert_network(read_weights(FOLDER, "text_encoder.safetensors"), device)
+    return TextCache(TextEncoder(FOLDER / "tokenizer.json", network))

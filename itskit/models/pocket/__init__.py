@@ -18,10 +18,11 @@ from ...media import Picture, Sound
 from ...modality import Axis, Modality, Pair
 from ...schedule import stable_diffusion_alpha_bar
 from ..presets import PAPER
-from .networks import UNETS, Autoencoder, Scorer, predict_v
+from .engines import engine_of, onnx_engine, torch_engine
+from .networks import UNETS, Scorer, predict_v, ready
 from .text import TextEncoder
 from .vocabulary import Vocabulary
-from .weights import FOLDER, digest, load_weights, read_manifest, weights_hash
+from .weights import FOLDER, digest, load_packed, load_weights, read_manifest, weights_hash
 
 LATENT_SHAPE = (4, 16, 64)
 HEIGHT = 128
@@ -46,21 +47,28 @@ PRESETS = {"paper": PAPER}  # on the small networks
 
 
 @threads.own_thread
-def load(folder=FOLDER, name="pocket", *, change=None) -> Pair:
+def load(folder=FOLDER, name="pocket", *, change=None, engine: str | None = None) -> Pair:
     """The pair in `folder` (default: the one shipped in the package), float32 on the CPU.
 
     `change`, if given, is called with "image" or "sound" and the weights of that U-Net, {name:
     tensor}, and answers with those to use: to round, cut or disturb them.
 
-    Raises FileNotFoundError or ValueError if weights are missing or damaged.
+    `engine` is who computes: "onnxruntime", the quicker one, or "torch", the same within 1e-4. By
+    default it is what the environment variable ITSKIT_ENGINE names, else onnxruntime if that is
+    installed. Where gradients are asked for, or another device, type or autocast, "onnxruntime"
+    leaves it to PyTorch.
+
+    Raises FileNotFoundError or ValueError if weights are missing or damaged or there is no such
+    engine, ImportError if onnxruntime is asked for and cannot be imported.
     """
-    folder = Path(folder)
-    vae = _network(Autoencoder(), folder, "vae.safetensors")
-    text = TextEncoder(folder / "tokenizer.json")
-    text.bert.load_state_dict(load_weights(folder, "text_encoder.safetensors"))
+    folder, engine = Path(folder), engine_of(engine)
+    read, told = _weights(folder, change)
+    networks = (onnx_engine if engine == "onnxruntime" else torch_engine)(read)
+    text = TextEncoder(folder / "tokenizer.json", networks["text_encoder"])
     has_solo = SOLO in read_manifest(folder)  # older weights have none
     shifts = load_weights(folder, SOLO) if has_solo else {}  # each (24, 384)
-    unets, told = _unets(folder, change)
+    # One for both models, so that whoever shows a latent may see that it need be decoded only once.
+    encode, decode = (threads.own_thread(networks[way]) for way in ("encoder", "decoder"))
 
     @cache
     @threads.own_thread
@@ -72,9 +80,11 @@ def load(folder=FOLDER, name="pocket", *, change=None) -> Pair:
             name=name,
             encode_prompt=encode_prompt,
             encode_solo=(lambda prompt: encode_prompt(prompt) + shifts[name]) if shifts else None,
-            predict_noise=threads.own_thread(_noise_from_v(_in_parts(unets[name]), tile)),
-            encode=threads.own_thread(vae.encode),
-            decode=threads.own_thread(vae.decode),
+            predict_noise=threads.own_thread(
+                _noise_from_v(_in_parts(networks[f"{name}_unet"]), tile)
+            ),
+            encode=encode,
+            decode=decode,
             render=threads.own_thread(render),
             analyse=threads.own_thread(analyse),
             alpha_bar=stable_diffusion_alpha_bar(),
@@ -91,15 +101,16 @@ def load(folder=FOLDER, name="pocket", *, change=None) -> Pair:
     return Pair(name, image, sound, DEFAULTS, PRESETS, told, scorers=scorers)
 
 
-def _unets(folder, change):
-    """Both U-Nets, and a name for all weights of the folder and what became of them."""
-    states = {name: load_weights(folder, f"{name}_unet.safetensors") for name in UNETS}
-    told = [weights_hash(folder)]
-    if change is not None:
-        states = {name: change(name, state) for name, state in states.items()}
-        told += [digest(state) for state in states.values()]
-    nets = {name: _ready(UNETS[name](), state) for name, state in states.items()}
-    return nets, "-".join(told)
+def _weights(folder, change):
+    """Who reads the weights of a file, with the `change` of a U-Net's; and a name for all weights
+    of the folder and what became of them."""
+    read, told = partial(load_packed, folder), [weights_hash(folder)]
+    if change is None:
+        return read, told[0]
+    files = {f"{name}_unet.safetensors": name for name in UNETS}
+    changed = {file: change(name, load_weights(folder, file)) for file, name in files.items()}
+    told += [digest(state) for state in changed.values()]
+    return (lambda file: changed[file] if file in changed else read(file)), "-".join(told)
 
 
 def load_scorers(folder=FOLDER) -> dict[str, Scorer]:
@@ -138,27 +149,18 @@ def _check_with(text, vocabulary):
 
 
 def _network(net, folder, file):
-    return _ready(net, load_weights(folder, file))
+    return ready(net, load_weights(folder, file))
 
 
-def _ready(net, state):
-    net.float().load_state_dict(state)
-    return net.eval().requires_grad_(False)
-
-
-def _in_parts(unet):
-    """`unet` with its batch shared out over the threads that may be had here."""
-
-    def answer(x, t, text, class_labels):
-        return unet(x, t, text, class_labels=class_labels).sample
+def _in_parts(network):
+    """A U-Net as `predict_v` asks for it, its batch shared out over the threads that may be had
+    here."""
 
     def shared(x, t, text, class_labels):
         # Fewer than four at a time do not pay, and are rounded differently.
         count = max(1, min(threads.budget(), len(x) // 4))
-        parts = zip(
-            *(given.tensor_split(count) for given in (x, t, text, class_labels)), strict=True
-        )
-        answers = threads.together(partial(answer, *part) for part in parts)
+        parts = zip(*(given.tensor_split(count) for given in (x, t, text)), strict=True)
+        answers = threads.together(partial(network, *part) for part in parts)
         return SimpleNamespace(sample=torch.cat(answers))
 
     return shared

@@ -151,19 +151,15 @@ def _brought_up_to_date(name: str, state: dict) -> dict:
     PyTorch's network knows how (`networks._deepen`, `_no_grain`, `_widen`), and complains of
     weights that are none of its own.
     """
-    from . import networks
+    from .networks import UNETS, Autoencoder, ready
+    from .text import bert
 
-    make = {"image_unet": networks.UNETS["image"], "sound_unet": networks.UNETS["sound"]}
-    net = make.get(name, networks.Autoencoder)()
-    if name == "text_encoder":
-        from .text import bert
-
-        net = bert()
+    make = {"text_encoder": bert, "encoder": Autoencoder, "decoder": Autoencoder}
+    make |= {f"{sense}_unet": make_unet for sense, make_unet in UNETS.items()}
     packed = any(key.endswith(".scale") and key[:-6] in state for key in state)
     texture = {"texture": state["texture"]} if "texture" in state else {}
     state = {key: value for key, value in state.items() if key != "texture"}
-    net.float().load_state_dict(dequantise(state))
-    state = net.state_dict()
+    state = ready(make[name](), dequantise(state)).state_dict()
     return (quantise(state) if packed else state) | texture
 
 

@@ -3,15 +3,20 @@
 Shapes: B batch, C = 4 latent channels, (H, W) picture rows and columns, (h, w) = (H/8, W/8).
 """
 
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from diffusers import UNet2DConditionModel
 from torch import nn
 from torch.nn import functional as F
 
 from ...audio.mel import POCKET_MEL, mel_picture
+
+if TYPE_CHECKING:  # it takes seconds, and onnxruntime computes without it
+    from diffusers import UNet2DConditionModel
 
 LATENT_CHANNELS = 4
 TEXT_WIDTH = 384
@@ -70,6 +75,12 @@ class DeepBlock(ResBlock):
 def _deepen(block: DeepBlock, state, prefix, *_):
     for name, value in block.more.state_dict().items():
         state.setdefault(f"{prefix}more.{name}", value)
+
+
+def ready(net: nn.Module, state: dict) -> nn.Module:
+    """A network with these weights, in float32, to be used and not to be trained."""
+    net.float().load_state_dict(state)
+    return net.eval().requires_grad_(False)
 
 
 class Autoencoder(nn.Module):
@@ -156,6 +167,8 @@ def text_unet(
     The sentence (row 0 of the text) joins the time embedding; its tokens are attended to in the
     two lower levels.
     """
+    from diffusers import UNet2DConditionModel
+
     return UNet2DConditionModel(
         sample_size=(16, 64),
         in_channels=in_channels,

@@ -6,7 +6,7 @@ from unicodedata import category
 import torch
 from torch import nn
 
-from .networks import TEXT_ROWS, TEXT_WIDTH
+from .networks import TEXT_ROWS, TEXT_WIDTH, ready
 
 BERT = {
     "vocab_size": 30522,
@@ -19,43 +19,52 @@ BERT = {
 
 
 def bert() -> nn.Module:
-    """The network, with random weights."""
+    """PyTorch's network, with random weights."""
     from transformers import BertConfig, BertModel
 
     return BertModel(BertConfig(**BERT), add_pooling_layer=False).eval().float()
 
 
 def sentence_and_tokens(bert, ids, mask):
-    """Tokens (N, L) and 1 where there is one → (N, L + 1, 384)."""
+    """Tokens (N, L), and 1 where there is one, 0 for padding → (N, L + 1, 384).
+
+    The sentence is MiniLM's own embedding (mean over tokens, unit length, times sqrt(384) so that
+    each entry has unit variance, as the tokens' entries have).
+    """
     states = bert(input_ids=ids, attention_mask=mask).last_hidden_state  # (N, L, 384)
     states = states * mask[..., None]
     sentence = nn.functional.normalize(states.sum(1), dim=1) * TEXT_WIDTH**0.5  # (N, 384)
     return torch.cat([sentence[:, None], states], 1)
 
 
-class TextEncoder(nn.Module):
+def bert_network(state: dict, device="cpu"):
+    """PyTorch's network with these weights, as a `TextEncoder` asks for it."""
+    net = ready(bert(), state).to(device)
+    return lambda ids, mask: sentence_and_tokens(net, ids.to(device), mask.to(device))
+
+
+class TextEncoder:
     """Text → one tensor: the sentence in row 0, its tokens below, zeros where it has ended.
 
-    The sentence is MiniLM's own embedding (mean over tokens, unit length, times sqrt(384) so that
-    each entry has unit variance, as the tokens' entries have).
+    tokenizer_file   tokenizer.json
+    network          (tokens (N, L), mask (N, L)) → (N, L + 1, 384), as `sentence_and_tokens`
     """
 
-    def __init__(self, tokenizer_file):
-        super().__init__()
+    def __init__(self, tokenizer_file, network):
         from tokenizers import Tokenizer
 
-        self.bert = bert()
+        self.network = network
         self.tokenizer = Tokenizer.from_file(str(tokenizer_file))
         self.tokenizer.enable_truncation(TEXT_ROWS - 1)
         self.tokenizer.enable_padding(length=TEXT_ROWS - 1)
 
     @torch.no_grad()
-    def forward(self, texts: list[str]):
+    def __call__(self, texts: list[str]) -> torch.Tensor:
         """(N,) texts → (N, 24, 384)."""
-        codes, device = self.tokenizer.encode_batch(list(texts)), self.bert.device
-        ids = torch.tensor([c.ids for c in codes], device=device)  # (N, 23)
-        mask = torch.tensor([c.attention_mask for c in codes], device=device)  # (N, 23)
-        return sentence_and_tokens(self.bert, ids, mask)
+        codes = self.tokenizer.encode_batch(list(texts))
+        ids = torch.tensor([code.ids for code in codes])  # (N, 23)
+        mask = torch.tensor([code.attention_mask for code in codes])  # (N, 23)
+        return self.network(ids, mask)
 
     @torch.no_grad()
     def places(self, texts: list[str]) -> torch.Tensor:
@@ -67,8 +76,7 @@ class TextEncoder(nn.Module):
         for length in lengths.unique().tolist():
             of_it = (lengths == length).nonzero()[:, 0]  # (n,)
             ids = torch.tensor([codes[k].ids[:length] for k in of_it])  # (n, length)
-            states = self.bert(input_ids=ids).last_hidden_state  # (n, length, 384)
-            places[of_it] = nn.functional.normalize(states.sum(1), dim=1)
+            places[of_it] = self.network(ids, torch.ones_like(ids))[:, 0] / TEXT_WIDTH**0.5
         return places
 
     def is_word(self, word: str) -> bool:
