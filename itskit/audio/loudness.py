@@ -7,14 +7,17 @@ A sound is a float numpy array `(n,)` of samples in [-1, 1].
 
 from __future__ import annotations
 
-from math import ceil
-from threading import Lock
+from math import ceil, pi, tan
 
 import numpy as np
 
 from .mel import checked_samples
 
-_METER = Lock()  # pyloudnorm sets the filters of warnings, which all threads share
+# The analogue filters behind BS.1770's tables of coefficients at 48 kHz (De Man 2014): Hz, Q, dB.
+SHELF, HIGH_PASS = (
+    (1681.9744509555319, 0.7071752369554193, 3.99984385397),
+    (38.13547087613982, 0.5003270373253953),
+)
 
 
 def normalise_loudness(y, sr: int, lufs: float = -20.0, peak_db: float = -1.0) -> np.ndarray:
@@ -76,27 +79,82 @@ def integrated_loudness(y, sr: int) -> float:
     ValueError
         If `y` is not (n,) or holds NaN or infinity.
     """
-    import pyloudnorm  # here, since it imports scipy.signal, which costs half a second
-
     y = checked_samples(y)
     if y.ndim != 1:
         raise ValueError(f"Loudness is measured on one channel (n,), given {y.shape}. Mix down.")
     whole = np.pad(y.astype(np.float64), (0, max(0, ceil(0.4 * sr) - len(y))))
-    # Of pyloudnorm's filters "DeMan" is the standard's table at 48 kHz, to 1e-10 dB, and the
-    # analogue filter behind it at other rates; its default is up to 0.04 dB off.
-    meter = pyloudnorm.Meter(sr, filter_class="DeMan")
-    with _METER, np.errstate(divide="ignore", invalid="ignore"):  # silence is -inf
-        lufs = meter.integrated_loudness(whole)
+    power = _block_powers(_k_weighted(whole, sr), sr)
+    power = power[_level(power) > -70]
+    power = power[_level(power) > _level(power.mean()) - 10] if len(power) else power
+    lufs = _level(power.mean()) if len(power) else -np.inf
     return float(lufs + 10 * np.log10(len(whole) / len(y)))
+
+
+def _level(power):
+    """Mean square of K-weighted samples → LUFS."""
+    with np.errstate(divide="ignore"):  # silence is -inf
+        return -0.691 + 10 * np.log10(power)
+
+
+def _k_weighted(y: np.ndarray, sr: int) -> np.ndarray:
+    """Samples (n,) as a head and an ear weigh frequencies: both filters of BS.1770."""
+    room = len(y) + ceil(0.5 * sr)  # what the filters ring on has died away long before
+    z = np.exp(-2j * pi * np.fft.rfftfreq(room))  # z^-1 of each bin
+    spectrum = np.fft.rfft(y, room)
+    for above, below in (_shelf(sr), _high_pass(sr)):
+        spectrum *= np.polyval(above[::-1], z) / np.polyval(below[::-1], z)
+    return np.fft.irfft(spectrum, room)[: len(y)]
+
+
+def _shelf(sr: int):
+    """The biquad (b, a) that raises what is above 1.7 kHz."""
+    hertz, q, decibels = SHELF
+    k, high = tan(pi * hertz / sr), 10 ** (decibels / 20)
+    band, a0 = high**0.499666774155, 1 + k / q + k * k
+    above = [high + band * k / q + k * k, 2 * (k * k - high), high - band * k / q + k * k]
+    return np.divide(above, a0), np.divide([a0, 2 * (k * k - 1), 1 - k / q + k * k], a0)
+
+
+def _high_pass(sr: int):
+    """The biquad (b, a) that takes out what is below 40 Hz."""
+    hertz, q = HIGH_PASS
+    k = tan(pi * hertz / sr)
+    a0 = 1 + k / q + k * k
+    return np.array([1.0, -2.0, 1.0]), np.divide([a0, 2 * (k * k - 1), 1 - k / q + k * k], a0)
+
+
+def _block_powers(y: np.ndarray, sr: int) -> np.ndarray:
+    """Mean square over each 400 ms, a quarter of that apart."""
+    count = round((len(y) / sr - 0.4) / 0.1) + 1
+    first = (0.1 * sr * np.arange(count)).astype(int)
+    last = np.minimum(len(y), (0.1 * sr * (np.arange(count) + 4)).astype(int))
+    total = np.concatenate([[0.0], np.cumsum(np.square(y))])
+    return (total[last] - total[first]) / (0.4 * sr)
 
 
 def _peaks(y: np.ndarray) -> np.ndarray:
     """Largest magnitude near each sample (n,), between the samples too: 4 times oversampled."""
-    from scipy.ndimage import maximum_filter1d
-    from scipy.signal import resample
+    spectrum, n = np.fft.rfft(y), len(y)
+    if n % 2 == 0:
+        spectrum[-1] /= 2  # the Nyquist frequency's two halves part
+    between = np.abs(np.fft.irfft(spectrum, 4 * n)) * 4
+    return np.maximum(np.abs(y), _greatest(between, 2)[::4])
 
-    between = np.abs(resample(y, 4 * len(y)))
-    return np.maximum(np.abs(y), maximum_filter1d(between, 5)[::4])
+
+def _greatest(y: np.ndarray, reach: int) -> np.ndarray:
+    """The largest of the 2 reach + 1 values around each (n,); edges are mirrored."""
+    y, size = np.pad(y, reach, mode="symmetric"), 2 * reach + 1
+    width = 1
+    while width < size:  # of windows twice as wide as the last, or as much more as is missing
+        more = min(width, size - width)
+        y, width = np.maximum(y[:-more], y[more:]), width + more
+    return y
+
+
+def _mean_around(y: np.ndarray, reach: int) -> np.ndarray:
+    """The mean of the 2 reach + 1 values around each (n,); edges are mirrored."""
+    total = np.cumsum(np.pad(y, (reach + 1, reach), mode="symmetric"))
+    return (total[2 * reach + 1 :] - total[: -2 * reach - 1]) / (2 * reach + 1)
 
 
 def _limiter_gain(peaks: np.ndarray, sr: int, limit: float) -> np.ndarray:
@@ -105,8 +163,6 @@ def _limiter_gain(peaks: np.ndarray, sr: int, limit: float) -> np.ndarray:
     The gain that each peak needs is held for 20 ms on either side, then smoothed over as much, so
     that it is never too large at the peak itself nor quick enough to be heard.
     """
-    from scipy.ndimage import minimum_filter1d, uniform_filter1d
-
     half = round(0.01 * sr)  # two running means of 2 half + 1 reach 2 half to either side
-    gain = minimum_filter1d(np.minimum(1, limit / np.maximum(peaks, 1e-9)), 4 * half + 1)
-    return uniform_filter1d(uniform_filter1d(gain, 2 * half + 1), 2 * half + 1)
+    needed = np.minimum(1, limit / np.maximum(peaks, 1e-9))
+    return _mean_around(_mean_around(-_greatest(-needed, 2 * half), half), half)
