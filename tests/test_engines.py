@@ -172,6 +172,26 @@ def test_the_batch_is_shared_out_and_no_session_has_threads_of_its_own(monkeypat
     assert len(made) == 5 and {options.intra_op_num_threads for options in made} == {1}
 
 
+def test_what_was_decoded_last_is_not_decoded_again(monkeypatch):
+    asked, usual = [], pocket.onnx_engine
+
+    def counting(read):
+        networks = usual(read)
+        decoder = networks["decoder"]
+        return networks | {"decoder": lambda z: asked.append(1) or decoder(z)}
+
+    monkeypatch.setattr(pocket, "onnx_engine", counting)
+    pair = pocket.load(engine="onnxruntime")
+    latent, other = (itskit.init_latent(pair, seed, 128) for seed in (1, 2))
+    seen = pair.image.decode(latent)
+    first = seen.clone()
+    seen.zero_()  # a caller's own
+    assert torch.equal(pair.sound.decode(latent.clone()), first) and len(asked) == 1
+    latent *= 0.5  # what is remembered is what it was
+    assert not torch.equal(pair.image.decode(latent), first) and len(asked) == 2
+    assert pair.image.decode(torch.cat([latent, other])).shape[0] == 2 and len(asked) == 3
+
+
 # ---- which engine --------------------------------------------------------------------------------
 
 

@@ -21,15 +21,18 @@ The letters of the papers, what they are called here, and in what they are count
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from math import pi
 
 import numpy as np
 import torch
 
 from ..renamed import renamed
-from ..threads import own_thread
-from .mel import POCKET_MEL, MelSettings, mel_filters, mel_magnitudes, stft, window
+from ..threads import own_thread, together
+from .mel import POCKET_MEL, MelSettings, mel_filters, mel_magnitudes, stft, window, windowed
+
+BLOCK = 64  # frames that are worked on at a time: they fit into a cache, whoever works on them
 
 
 @renamed(seed="random_state", rounds="n_iter")
@@ -76,13 +79,28 @@ def reconstruct(
         magnitude = magnitude * _gain_towards(target, magnitude, mel)
     phase = stft(near, mel).angle() if led else _initial_phase(magnitude, mel, random_state)
     spectrum = torch.polar(magnitude, phase)
-    previous = None
-    for _ in range(n_iter):
-        consistent = stft(_istft(spectrum, mel), mel)
-        ahead = consistent if previous is None else consistent + 0.9 * (consistent - previous)
-        spectrum = ahead * _gain_towards(target, ahead.abs(), mel)
-        previous = consistent
+    consistent = torch.empty_like(spectrum)
+    for n in range(n_iter):
+        frames, first = windowed(_istft(spectrum, mel), mel), n == 0  # (frames, n_fft)
+        _by_blocks(partial(_round, frames, target, consistent, spectrum, mel, first), len(frames))
     return _istft(spectrum, mel).numpy()
+
+
+def _round(frames, target, consistent, spectrum, mel: MelSettings, first: bool, block) -> None:
+    """What one iteration makes of a block of `frames`, written into it in the last two."""
+    now = torch.fft.rfft(frames[block])  # (block, bins)
+    before, consistent[block] = now if first else consistent[block].clone(), now
+    ahead = torch.view_as_complex(  # now + 0.9 (now - before)
+        torch.lerp(torch.view_as_real(before), torch.view_as_real(now), 1.9)
+    )
+    magnitude = (ahead.real.square() + ahead.imag.square()).sqrt_()
+    torch.mul(ahead, _gain_towards(target[block], magnitude, mel), out=spectrum[block])
+
+
+def _by_blocks(call: Callable, frames: int) -> None:
+    """`call` with each block of frames, a slice, by as many threads as there may be."""
+    blocks = [slice(k, min(k + BLOCK, frames)) for k in range(0, frames, BLOCK)]
+    together(partial(call, block) for block in blocks)
 
 
 def _gain_towards(target, magnitude, mel: MelSettings) -> torch.Tensor:
@@ -91,9 +109,31 @@ def _gain_towards(target, magnitude, mel: MelSettings) -> torch.Tensor:
     The mean, over the filters that see a bin, of wanted / present (the multiplicative update of
     Lee & Seung 2001 for the Kullback-Leibler divergence). Below black all levels are alike.
     """
-    filters, black = mel_filters(mel), np.exp(mel.log_min)
-    present = (magnitude @ filters.T).clamp_min(black)  # (frames, n_mels)
-    return (target.clamp_min(black) / present) @ filters / filters.sum(0).clamp_min(1e-8)
+    black, (seen, back) = np.exp(mel.log_min), _bands(mel)
+    present = torch.cat([magnitude[:, bins] @ part for bins, part in seen], 1)  # (frames, n_mels)
+    ratio = target.clamp_min(black) / present.clamp_min_(black)
+    return torch.cat([ratio[:, mels] @ part for mels, part in back], 1)  # (frames, bins)
+
+
+@lru_cache(maxsize=8)
+def _bands(mel: MelSettings, count: int = 8):
+    """The filters, which are nearly all zeros, in bands: of `count` parts of the mels the bins
+    (slice) that they see, and how (bins, mels); and of as many parts of the bins the mels (slice)
+    that see them, and how (mels, bins), each bin's adding up to 1."""
+    filters = mel_filters(mel)
+    mean = filters / filters.sum(0).clamp_min(1e-8)
+    seen = [(_span(part.any(0)), part) for part in filters.tensor_split(count)]
+    back = [(_span(part.any(1)), part) for part in mean.tensor_split(count, 1)]
+    return (
+        [(bins, part[:, bins].T.contiguous()) for bins, part in seen],
+        [(mels, part[mels].contiguous()) for mels, part in back],
+    )
+
+
+def _span(some: torch.Tensor) -> slice:
+    """From the first that is true to the last."""
+    where = some.nonzero()[:, 0].tolist() or [0]
+    return slice(where[0], where[-1] + 1)
 
 
 def _initial_phase(magnitude: torch.Tensor, mel: MelSettings, random_state: int) -> torch.Tensor:
@@ -112,10 +152,10 @@ def _initial_phase(magnitude: torch.Tensor, mel: MelSettings, random_state: int)
     ratio = mel.hop_length * mel.n_fft / (0.25645 * mel.win_length**2)
     along = 2 * pi * mel.hop_length / mel.n_fft * bins + ratio * per_bin  # radians a frame
     across = -pi - per_frame / ratio  # radians a bin; -pi since a frame starts n_fft / 2 early
-    onward = np.exp(0.5j * (along[1:] + along[:-1])).astype(np.complex64)  # (frames - 1, bins)
-    upward = np.exp(0.5j * (across[:, 1:] + across[:, :-1])).astype(np.complex64)
+    onward = _turned((along[1:] + along[:-1]) / 2)  # (frames - 1, bins)
+    upward = _turned((across[:, 1:] + across[:, :-1]) / 2)
     turn = 2 * pi * np.random.default_rng(random_state).random()
-    pulse = (0.5 * S * np.exp(1j * (np.cumsum(across, axis=1) + turn))).astype(np.complex64)
+    pulse = 0.5 * S * _turned(np.cumsum(across, axis=1) + turn)
     frame, frames = pulse[0], np.empty_like(pulse)
     for n in range(len(S)):
         frame = pulse[n] + (frame * onward[n - 1] if n else 0)
@@ -126,13 +166,24 @@ def _initial_phase(magnitude: torch.Tensor, mel: MelSettings, random_state: int)
     return torch.from_numpy(np.angle(frames))
 
 
+def _turned(angle: np.ndarray) -> np.ndarray:
+    """exp(i angle) in single precision, of angles of many turns in double."""
+    within = torch.from_numpy(angle).remainder(2 * pi).float()
+    return torch.polar(torch.ones(()).expand_as(within), within).numpy()
+
+
 def _direction(z: np.ndarray) -> np.ndarray:
     return z / np.maximum(np.abs(z), 1e-20)  # zero stays zero
 
 
 def _istft(spectrum: torch.Tensor, mel: MelSettings) -> torch.Tensor:
     """The sound (frames * hop_length,) whose `stft` is nearest (Griffin & Lim 1984, eq. 6)."""
-    frames = torch.fft.irfft(spectrum, n=mel.n_fft) * window(mel)  # (frames, n_fft)
+    frames, shape = torch.empty(len(spectrum), mel.n_fft), window(mel)
+
+    def turn_back(block):
+        torch.mul(torch.fft.irfft(spectrum[block], n=mel.n_fft), shape, out=frames[block])
+
+    _by_blocks(turn_back, len(spectrum))
     return _overlap_add(frames, mel) / _overlapping_windows(len(frames), mel)
 
 

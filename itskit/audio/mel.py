@@ -132,9 +132,13 @@ def mel_magnitudes(picture, mel: MelSettings) -> torch.Tensor:
 
 def stft(y: torch.Tensor, mel: MelSettings) -> torch.Tensor:
     """Complex spectrum (..., n // hop_length, n_fft // 2 + 1) of a sound (..., n)."""
+    return torch.fft.rfft(windowed(y, mel))
+
+
+def windowed(y: torch.Tensor, mel: MelSettings) -> torch.Tensor:
+    """The frames of a sound (..., n) that the transform sees, (..., n // hop_length, n_fft)."""
     padded = y[..., _reflection(y.shape[-1], mel)]  # (..., n + n_fft - hop_length)
-    frames = padded.unfold(-1, mel.n_fft, mel.hop_length)  # (..., frames, n_fft)
-    return torch.fft.rfft(frames * window(mel))
+    return padded.unfold(-1, mel.n_fft, mel.hop_length) * window(mel)
 
 
 @lru_cache(maxsize=8)

@@ -67,8 +67,9 @@ def load(folder=FOLDER, name="pocket", *, change=None, engine: str | None = None
     text = TextEncoder(folder / "tokenizer.json", networks["text_encoder"])
     has_solo = SOLO in read_manifest(folder)  # older weights have none
     shifts = load_weights(folder, SOLO) if has_solo else {}  # each (24, 384)
-    # One for both models, so that whoever shows a latent may see that it need be decoded only once.
-    encode, decode = (threads.own_thread(networks[way]) for way in ("encoder", "decoder"))
+    # One for both models: what is seen is what is heard, and need be decoded only once.
+    encode = threads.own_thread(networks["encoder"])
+    decode = threads.own_thread(_remembering(networks["decoder"]))
 
     @cache
     @threads.own_thread
@@ -164,6 +165,27 @@ def _in_parts(network):
         return SimpleNamespace(sample=torch.cat(answers))
 
     return shared
+
+
+def _remembering(decoder):
+    """A decoder that need not decode twice in a row what is shown and then played."""
+    last = None
+
+    def decode(latent):
+        nonlocal last
+        if torch.is_grad_enabled() and latent.requires_grad:
+            return decoder(latent)
+        known = last  # another thread may put another pair there
+        if known is None or not _same(known[0], latent):
+            known = last = latent.detach().clone(), decoder(latent).detach()
+        return known[1].clone()
+
+    return decode
+
+
+def _same(one, other) -> bool:
+    kinds = ((x.shape, x.dtype, x.device) for x in (one, other))
+    return len(set(kinds)) == 1 and torch.equal(one, other)
 
 
 def _noise_from_v(unet, tile=None):
