@@ -1,4 +1,4 @@
-"""How long a composition takes, beside a plain loop in the same run.
+"""How long a composition takes with both engines, beside a plain loop in the same run.
 
     python benchmarks/compose.py [--repeats 5] [--threads 2]
 
@@ -7,12 +7,17 @@ branch a call of its own, picture and sound decoded once. A ratio above 1 says h
 itskit is. Cold start and peak memory are those of a fresh process, from `import itskit` to a
 picture and a sound.
 
-All is timed twice: as the machine is, and beside one process that keeps a CPU busy, as a browser or
-another notebook may. "slower" is the second by the first; at most 2.5 is the aim. Figures are the
+onnxruntime is timed twice: as the machine is, and beside one process that keeps a CPU busy, as a
+browser or another notebook may. "slower" is the second by the first; at most 2.5 is the aim.
+PyTorch is timed as the machine is; "torch" says how many times as long it takes. Figures are the
 shortest of all repeats, for whatever else runs only adds to them.
+
+The limit is what the multiplications and additions of the two U-Nets would take if all were done as
+fast as this machine multiplies large matrices, on all CPUs that are used.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,10 +25,11 @@ import time
 from contextlib import contextmanager
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 import itskit
 from itskit import schedule
-from itskit.threads import cpus
+from itskit.threads import budget, cpus
 
 PROMPTS = "a castle with towers", "church bells ringing"
 STEP, ALL = "one denoising step (both, guided)", "composition, picture and sound"
@@ -92,13 +98,36 @@ def busy_neighbour():
         neighbour.wait()
 
 
-def cold_start(threads: int | None) -> tuple[float, float]:
+def operations(pair) -> float:
+    """Multiplications and additions of the two U-Nets in one step."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)  # so that all is done, and counted, here
+    try:
+        with FlopCounterMode(display=False) as counter:
+            one_step(pair)()
+    finally:
+        torch.set_num_threads(usual)
+    return counter.get_total_flops()
+
+
+def fastest(repeats: int) -> float:
+    """Multiplications and additions a second in products of large matrices, on all CPUs in use."""
+    usual, one = torch.get_num_threads(), torch.randn(1024, 1024)
+    torch.set_num_threads(1)
+    try:
+        return 2 * 1024**3 / seconds(lambda: one @ one, 10 * repeats) * min(usual, cpus())
+    finally:
+        torch.set_num_threads(usual)
+
+
+def cold_start(threads: int | None, engine: str) -> tuple[float, float]:
     """Seconds and MiB of a fresh process."""
     code = f"import torch; torch.set_num_threads({threads})" if threads else ""
     code += COLD.format(*PROMPTS)
     run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
-    )
+        [sys.executable, "-c", code], env=os.environ | {"ITSKIT_ENGINE": engine},
+        capture_output=True, encoding="utf-8", check=True,
+    )  # fmt: skip
     elapsed, peak = run.stdout.split()
     return float(elapsed), float(peak)
 
@@ -128,24 +157,33 @@ def main():
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    pair = itskit.load_pair("pocket")
-    result = itskit.compose(pair, *PROMPTS, seed=7, progress=False)
+    pair = itskit.load_pair("pocket", engine="onnxruntime")
+    plainly = itskit.load_pair("pocket", engine="torch")
+    result, same = (itskit.compose(p, *PROMPTS, seed=7, progress=False) for p in (pair, plainly))
 
-    idle = measure(pair, result, args.repeats)
-    plain = seconds(lambda: reference(pair), max(1, args.repeats // 2))
+    idle, slow = measure(pair, result, args.repeats), measure(plainly, same, args.repeats)
+    plain = seconds(lambda: reference(plainly), max(1, args.repeats // 2))
+    limit = operations(plainly) / fastest(args.repeats)
     with busy_neighbour():
         busy = measure(pair, result, args.repeats)
-    begin, peak = cold_start(args.threads)
-    threads = f"{torch.get_num_threads()} threads on {cpus()} CPUs"
+    cold = {engine: cold_start(args.threads, engine) for engine in ("onnxruntime", "torch")}
+    threads = f"{torch.get_num_threads()} threads on {cpus()} CPUs, {budget()} used"
     print(f"{threads}, torch {torch.__version__}, {len(result)} steps, 1 item")
-    print(f"{'':40}{'alone':>8}   {'beside a busy process':>22} {'slower':>8}")
+    print(f"{'':40}{'alone':>8}   {'beside a busy process':>22} {'slower':>8} {'torch':>8}")
     for name, alone in idle.items():
-        print(f"{name:40}{alone:8.3f} s {busy[name]:22.3f} s {busy[name] / alone:8.2f}")
+        print(
+            f"{name:40}{alone:8.3f} s {busy[name]:22.3f} s {busy[name] / alone:8.2f} "
+            f"{slow[name] / alone:8.2f}"
+        )
+    print(f"the U-Nets' limit, one step             {limit:8.3f} s")
+    print(f"the U-Nets' limit, all steps            {limit * len(result):8.3f} s")
     print(f"plain loop, 50 DDIM steps               {plain:8.3f} s")
-    for name, work in ((STEP, plain / 50), (ALL, plain)):
-        print(f"ratio, {name:33}{work / idle[name]:8.2f}   {work / busy[name]:22.2f}")
-    print(f"cold start, import to sound             {begin:8.2f} s")
-    print(f"peak memory of that process             {peak:8.0f} MiB")
+    ratios = {"ratio": (plain / 50, plain), "limit": (limit, limit * len(result))}
+    for word, (one, all_of_it) in ratios.items():  # by the plain loop, by the limit
+        for name, work in ((STEP, one), (ALL, all_of_it)):
+            print(f"{word}, {name:33}{work / idle[name]:8.2f}   {work / busy[name]:22.2f}")
+    for engine, (begin, peak) in cold.items():
+        print(f"cold start, import to sound {engine:12}{begin:8.2f} s, at most {peak:.0f} MiB")
 
 
 if __name__ == "__main__":

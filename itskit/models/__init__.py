@@ -17,7 +17,8 @@ def load_pair(name: str | Path = "pocket", **options) -> Pair:
         that `python -m itskit.training` made. "paper" is Stable Diffusion 1.5 with Auffusion,
         downloaded when first used (some gigabytes). `models.registry` lists what else has a name.
     **options
-        Of a downloaded pair: `image` and `sound` name other repositories or folders, the others
+        Of the pocket pair: `engine`, who computes, "onnxruntime" or "torch", and `change` of its
+        weights, as in `models.pocket.load`. Of a downloaded pair: `image` and `sound` name other repositories or folders, the others
         (`device`, `dtype`, `memory`, `compile`) are those of `models.paper.load`.
 
     Returns
