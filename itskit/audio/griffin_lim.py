@@ -169,7 +169,7 @@ def _initial_phase(magnitude: torch.Tensor, mel: MelSettings, random_state: int)
 def _turned(angle: np.ndarray) -> np.ndarray:
     """exp(i angle) in single precision, of angles of many turns in double."""
     within = torch.from_numpy(angle).remainder(2 * pi).float()
-    return torch.polar(torch.ones(()).expand_as(within), within).numpy()
+    return torch.polar(torch.ones_like(within), within).numpy()
 
 
 def _direction(z: np.ndarray) -> np.ndarray:
@@ -178,7 +178,8 @@ def _direction(z: np.ndarray) -> np.ndarray:
 
 def _istft(spectrum: torch.Tensor, mel: MelSettings) -> torch.Tensor:
     """The sound (frames * hop_length,) whose `stft` is nearest (Griffin & Lim 1984, eq. 6)."""
-    frames, shape = torch.empty(len(spectrum), mel.n_fft), window(mel)
+    shape = window(mel)
+    frames = torch.empty(len(spectrum), mel.n_fft, dtype=shape.dtype)
 
     def turn_back(block):
         torch.mul(torch.fft.irfft(spectrum[block], n=mel.n_fft), shape, out=frames[block])
