@@ -96,6 +96,28 @@ def test_changed_weights_are_used_by_both(pairs):
         assert same == (name == "image")
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_changed_weights_may_be_of_any_type(dtype):
+    state = load_weights(FOLDER, "vae.safetensors")
+    given = {key: value.to(dtype) for key, value in state.items()}
+    wanted = {key: value.float() for key, value in given.items()}
+    latent = torch.randn(1, 4, 16, 8, generator=torch.Generator().manual_seed(1))
+    one, other = (engines._session("decoder", lambda _, s=s: s) for s in (given, wanted))
+    assert (
+        one.run(None, {"latent": latent.numpy()})[0]
+        == other.run(None, {"latent": latent.numpy()})[0]
+    ).all()
+
+
+def test_a_change_that_loses_weights_is_refused():
+    with pytest.raises(ValueError, match=r"change\('image', weights\) gave other names.*conv_in"):
+        pocket.load(
+            change=lambda name, state: {k: v for k, v in state.items() if "conv_in" not in k}
+        )
+    with pytest.raises(ValueError, match="gave None: expected"):
+        pocket.load(change=lambda name, state: None)
+
+
 def test_weights_of_older_networks_do_in_both(tmp_path, pairs):
     """Without grain, and with one residual block where there are two now."""
     folder = shutil.copytree(FOLDER, tmp_path / "old")

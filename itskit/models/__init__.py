@@ -18,8 +18,9 @@ def load_pair(name: str | Path = "pocket", **options) -> Pair:
         downloaded when first used (some gigabytes). `models.registry` lists what else has a name.
     **options
         Of the pocket pair: `engine`, who computes, "onnxruntime" or "torch", and `change` of its
-        weights, as in `models.pocket.load`. Of a downloaded pair: `image` and `sound` name other repositories or folders, the others
-        (`device`, `dtype`, `memory`, `compile`) are those of `models.paper.load`.
+        weights, as in `models.pocket.load`. Of a downloaded pair: `image` and `sound` name other
+        repositories or folders, the others (`device`, `dtype`, `memory`, `compile`) are those of
+        `models.paper.load`.
 
     Returns
     -------

@@ -109,9 +109,23 @@ def _weights(folder, change):
     if change is None:
         return read, told[0]
     files = {f"{name}_unet.safetensors": name for name in UNETS}
-    changed = {file: change(name, load_weights(folder, file)) for file, name in files.items()}
+    changed = {
+        file: _changed(change, name, load_weights(folder, file)) for file, name in files.items()
+    }
     told += [digest(state) for state in changed.values()]
     return (lambda file: changed[file] if file in changed else read(file)), "-".join(told)
+
+
+def _changed(change, name: str, state: dict) -> dict:
+    """What `change` makes of a U-Net's weights. Raises ValueError if it gives others back."""
+    names = set(state)
+    found = change(name, state)
+    if not isinstance(found, dict) or (odd := names ^ set(found)):
+        given = f"other names, among them {min(odd)!r}" if isinstance(found, dict) else repr(found)
+        raise ValueError(
+            f"change({name!r}, weights) gave {given}: expected the same names with other tensors"
+        )
+    return found
 
 
 def load_scorers(folder=FOLDER) -> dict[str, Scorer]:

@@ -12,6 +12,9 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
+import torch
+
 from ...writing import written
 from .onnx_file import weights_part
 from .weights import FOLDER as WEIGHTS
@@ -113,7 +116,7 @@ def model(name: str, state: dict, folder=FOLDER) -> bytes:
     if not _fits(state, entry["weights"]):
         state = _brought_up_to_date(name, state)
     used = {key for key in state if key.removesuffix(".scale") in entry["weights"]}
-    arrays = {key: state[key].detach().cpu().numpy() for key in sorted(used)}
+    arrays = {key: _as_array(state[key]) for key in sorted(used)}
     return weights_part(arrays, entry["tables"]) + graph
 
 
@@ -137,6 +140,12 @@ def read_graph(name: str, folder=FOLDER) -> tuple[bytes, dict]:
             'engine="torch").'
         )
     return data, entry
+
+
+def _as_array(value: torch.Tensor) -> np.ndarray:
+    """A weight as one of the types of an ONNX file: int8 and float16 as packed, or float32."""
+    kept = value.dtype in (torch.int8, torch.float16)
+    return (value if kept else value.float()).detach().cpu().numpy()
 
 
 def _fits(state: dict, shapes: dict) -> bool:
