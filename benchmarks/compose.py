@@ -17,12 +17,14 @@ fast as this machine multiplies large matrices, on all CPUs that are used.
 """
 
 import argparse
+import itertools
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -34,23 +36,27 @@ from itskit.threads import budget, cpus
 PROMPTS = "a castle with towers", "church bells ringing"
 STEP, ALL = "one denoising step (both, guided)", "composition, picture and sound"
 COLD = """
-import resource, time
+import sys, time
 begin = time.perf_counter()
 import itskit
 result = itskit.compose(itskit.load_pair("pocket"), {!r}, {!r}, seed=7, progress=False)
 result.picture(), result.sound()
-print(time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(time.perf_counter() - begin)
+if sys.platform == "linux":  # elsewhere nobody says, and what `resource` says is the parent's, too
+    lines = open("/proc/self/status", encoding="utf-8").read().splitlines()
+    print(next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")))
 """
 
 
-def seconds(function, repeats: int) -> float:
-    """Shortest wall time after one warm-up."""
-    times = []
+def seconds(*functions, repeats: int) -> list[float]:
+    """Shortest wall time of each after one warm-up, in turns, so that all have the same neighbours."""
+    times = [[] for _ in functions]
     for _ in range(repeats + 1):
-        begin = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - begin)
-    return min(times[1:])
+        for function, found in zip(functions, times, strict=True):
+            begin = time.perf_counter()
+            function()
+            found.append(time.perf_counter() - begin)
+    return [min(found[1:]) for found in times]
 
 
 @torch.no_grad()
@@ -82,8 +88,19 @@ def one_step(pair):
 
 
 def ours(pair):
-    result = itskit.compose(pair, *PROMPTS, seed=7, progress=False)
-    return result.picture(), result.sound()
+    seeds = itertools.count()  # a new one for each, since what was decoded last is remembered
+
+    def make():
+        result = itskit.compose(pair, *PROMPTS, seed=next(seeds), progress=False)
+        return result.picture(), result.sound()
+
+    return make
+
+
+def each_step(show):
+    """`show` of one step after the other."""
+    steps = itertools.cycle(range(8))
+    return lambda: show(next(steps))
 
 
 @contextmanager
@@ -115,7 +132,8 @@ def fastest(repeats: int) -> float:
     usual, one = torch.get_num_threads(), torch.randn(1024, 1024)
     torch.set_num_threads(1)
     try:
-        return 2 * 1024**3 / seconds(lambda: one @ one, 10 * repeats) * min(usual, cpus())
+        (best,) = seconds(lambda: one @ one, repeats=10 * repeats)
+        return 2 * 1024**3 / best * min(usual, cpus())
     finally:
         torch.set_num_threads(usual)
 
@@ -128,7 +146,7 @@ def cold_start(threads: int | None, engine: str) -> tuple[float, float]:
         [sys.executable, "-c", code], env=os.environ | {"ITSKIT_ENGINE": engine},
         capture_output=True, encoding="utf-8", check=True,
     )  # fmt: skip
-    elapsed, peak = run.stdout.split()
+    elapsed, peak = [*run.stdout.split(), "nan"][:2]
     return float(elapsed), float(peak)
 
 
@@ -139,14 +157,18 @@ def page(pair, result):
         itskit.export.page(fresh, f"{folder}/page.html")
 
 
-def measure(pair, result, repeats: int) -> dict[str, float]:
-    """Seconds for each part of the work."""
+def measure(*results, repeats: int) -> dict[str, list[float]]:
+    """Seconds for each part of the work, with the pair of each result."""
+
+    def times(make):
+        return seconds(*map(make, results), repeats=repeats)
+
     return {
-        STEP: seconds(one_step(pair), repeats),
-        "decode to a picture": seconds(result.picture, repeats),
-        "decode to a sound": seconds(result.sound, repeats),
-        ALL: seconds(lambda: ours(pair), repeats),
-        "page of it, every step heard": seconds(lambda: page(pair, result), repeats),
+        STEP: times(lambda result: one_step(result.pair)),
+        "decode to a picture": times(lambda result: each_step(result.picture)),
+        "decode to a sound": times(lambda result: each_step(result.sound)),
+        ALL: times(lambda result: ours(result.pair)),
+        "page of it, every step heard": times(lambda result: partial(page, result.pair, result)),
     }
 
 
@@ -161,11 +183,12 @@ def main():
     plainly = itskit.load_pair("pocket", engine="torch")
     result, same = (itskit.compose(p, *PROMPTS, seed=7, progress=False) for p in (pair, plainly))
 
-    idle, slow = measure(pair, result, args.repeats), measure(plainly, same, args.repeats)
-    plain = seconds(lambda: reference(plainly), max(1, args.repeats // 2))
+    both = measure(result, same, repeats=args.repeats)
+    idle = {name: times[0] for name, times in both.items()}
+    (plain,) = seconds(lambda: reference(plainly), repeats=max(1, args.repeats // 2))
     limit = operations(plainly) / fastest(args.repeats)
     with busy_neighbour():
-        busy = measure(pair, result, args.repeats)
+        busy = {name: times[0] for name, times in measure(result, repeats=args.repeats).items()}
     cold = {engine: cold_start(args.threads, engine) for engine in ("onnxruntime", "torch")}
     threads = f"{torch.get_num_threads()} threads on {cpus()} CPUs, {budget()} used"
     print(f"{threads}, torch {torch.__version__}, {len(result)} steps, 1 item")
@@ -173,7 +196,7 @@ def main():
     for name, alone in idle.items():
         print(
             f"{name:40}{alone:8.3f} s {busy[name]:22.3f} s {busy[name] / alone:8.2f} "
-            f"{slow[name] / alone:8.2f}"
+            f"{both[name][1] / alone:8.2f}"
         )
     print(f"the U-Nets' limit, one step             {limit:8.3f} s")
     print(f"the U-Nets' limit, all steps            {limit * len(result):8.3f} s")
