@@ -49,7 +49,7 @@ if sys.platform == "linux":  # elsewhere nobody says, and what `resource` says i
 
 
 def seconds(*functions, repeats: int) -> list[float]:
-    """Shortest wall time of each after one warm-up, in turns, so that all have the same neighbours."""
+    """Shortest wall time of each after a warm-up; in turns, so that all share neighbours."""
     times = [[] for _ in functions]
     for _ in range(repeats + 1):
         for function, found in zip(functions, times, strict=True):
