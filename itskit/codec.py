@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -12,9 +15,11 @@ from .media import Picture, Sound
 from .modality import Modality
 from .sampling import check_width
 
+PAD = 128  # pixels around the seam of a loop: more than decoders and vocoders look across
+
 
 @torch.no_grad()
-def decode(modality: Modality, latent: Tensor, crop: int = 0):
+def decode(modality: Modality, latent: Tensor, crop: int = 0, loop: bool = False):
     """The pictures or sounds in a latent.
 
     Parameters
@@ -25,6 +30,8 @@ def decode(modality: Modality, latent: Tensor, crop: int = 0):
         (B, C, h, w).
     crop : int
         Pixels, and the sound that they are, to cut from the right edge.
+    loop : bool
+        Whether the right edge is followed by the left one.
 
     Returns
     -------
@@ -36,12 +43,32 @@ def decode(modality: Modality, latent: Tensor, crop: int = 0):
     >>> itskit.decode(pair.sound, latent)
     Sound(5.12 s at 16000 Hz)
     """
-    pictures = modality.decode(latent).float().cpu()  # (B, 1 or 3, H, W)
-    results = [render(modality, picture, crop) for picture in pictures]
+    pictures = paint(modality, latent, loop)
+    results = [render(modality, picture, crop, loop) for picture in pictures]
     return results[0] if len(results) == 1 else results
 
 
-def render(modality: Modality, picture: Tensor, crop: int = 0) -> Picture | Sound:
+def paint(modality: Modality, latent: Tensor, loop: bool = False) -> Tensor:
+    """The canvas that a latent (B, C, h, w) decodes to, (B, 1 or 3, H, W), on the CPU.
+
+    A loop is decoded with as much around it as a usual canvas is wide, and where it ends the
+    decoder's own texture glides into that of the beginning.
+    """
+    if not loop:
+        return modality.decode(latent).float().cpu()
+    cell, cells, pad = modality.vae_scale_factor, latent.shape[-1], modality.latent_shape[2]
+    around = latent[..., torch.arange(-pad, cells + pad) % cells]
+    whole = modality.decode(around).float().cpu()  # (B, 1 or 3, H, W + 2 pad)
+    ahead = whole[..., pad * cell :]
+    canvas, behind = ahead[..., : cells * cell], ahead[..., cells * cell :]
+    fade = torch.linspace(0, 1, min(PAD, canvas.shape[-1], behind.shape[-1] // 2))
+    begin = torch.lerp(behind[..., : len(fade)], canvas[..., : len(fade)], fade)
+    return torch.cat([begin, canvas[..., len(fade) :]], -1)
+
+
+def render(
+    modality: Modality, picture: Tensor, crop: int = 0, loop: bool = False
+) -> Picture | Sound:
     """What a decoded picture shows or plays.
 
     It is cut after rendering, as in the paper, whose vocoder hears the whole: a wave made of a part
@@ -54,22 +81,41 @@ def render(modality: Modality, picture: Tensor, crop: int = 0) -> Picture | Soun
         (1 or 3, H, W) in [0, 1], the whole canvas.
     crop : int
         Columns to cut from the right edge.
+    loop : bool
+        Whether the right edge is followed by the left one.
 
     Returns
     -------
     Picture or Sound
     """
-    whole, width = modality.render(picture), picture.shape[-1]
+    how = partial(_render_around, modality.render) if loop else modality.render
+    if loop and modality.render_loop is not None:
+        how = modality.render_loop
+    whole, width = how(picture), picture.shape[-1]
     if isinstance(whole, Sound):
-        return Sound(whole.samples[: len(whole.samples) * (width - crop) // width], whole.rate)
+        count = len(whole.samples) * (width - crop) // width
+        return Sound(whole.samples[:count], whole.rate, loop)
     columns, rows = whole.image.size
     return Picture(whole.image.crop((0, 0, columns * (width - crop) // width, rows)))
 
 
+def _render_around(render: Callable, picture: Tensor) -> Picture | Sound:
+    """What `render` makes of a loop, (1 or 3, H, W): the middle of the same with more around it."""
+    width = picture.shape[-1]
+    whole = render(picture[..., torch.arange(-PAD, width + PAD) % width])
+    if isinstance(whole, Sound):
+        first, count = (len(whole.samples) * n // (width + 2 * PAD) for n in (PAD, width))
+        return Sound(whole.samples[first : first + count], whole.rate)
+    first, count = (whole.image.width * n // (width + 2 * PAD) for n in (PAD, width))
+    return Picture(whole.image.crop((first, 0, first + count, whole.image.height)))
+
+
 @torch.no_grad()
-def mel_picture(modality: Modality, latent: Tensor, crop: int) -> np.ndarray:
-    """The grey picture (H, W - crop) of a latent (1, C, h, w)."""
-    grey = modality.decode(latent).float().cpu()[0].mean(0)  # (1 or 3, H, W) -> (H, W)
+def mel_picture(
+    modality: Modality, latent: Tensor, crop: int = 0, loop: bool = False
+) -> np.ndarray:
+    """The grey picture (H, W - crop) of a latent (1, C, h, w), which may be a loop."""
+    grey = paint(modality, latent, loop)[0].mean(0)  # (1 or 3, H, W) -> (H, W)
     return grey[:, : grey.shape[-1] - crop].numpy()
 
 

@@ -61,6 +61,8 @@ class Modality:
         (C, h, w) of the usual canvas.
     width_multiple : int
         The w of a latent is a multiple of it.
+    tile : int, optional
+        Latent columns of the squares that it looks at one by one, if it does.
     analyse : callable, optional
         Picture, Sound, PIL image or array -> picture (1, 1, H, W); undoes `render`.
     vae_scale_factor : int
@@ -72,6 +74,8 @@ class Modality:
         "not known: theremin; nearest: harp"; for most prompts there are none.
     render_near : callable, optional
         (picture, Sound of a similar picture) -> Sound. Quicker than `render`, and nearly as good.
+    render_loop : callable, optional
+        Like `render`, of a picture whose right edge is followed by its left one.
     axis : Axis, optional
         Of a sound model. Without it pages and plots show no hertz.
     """
@@ -85,11 +89,13 @@ class Modality:
     alpha_bar: Tensor = field(repr=False)
     latent_shape: tuple[int, int, int]
     width_multiple: int = 1
+    tile: int | None = None
     analyse: Callable[..., Tensor] | None = None
     vae_scale_factor: int = 8
     encode_solo: Callable[[str], Tensor] | None = None
     check_prompt: Callable[[str], Sequence[str]] | None = None
     render_near: Callable[[Tensor, Sound], Sound] | None = None
+    render_loop: Callable[[Tensor], Sound] | None = None
     axis: Axis | None = None
 
 

@@ -81,7 +81,12 @@ class Trajectory:
             )
         latent = self.latent if step is None else self.steps[step].clean
         crop = self.pair.crop_pixels if self.recipe.get("crop") else 0
-        return how(getattr(self.pair, name), latent[item][None], crop)
+        return how(getattr(self.pair, name), latent[item][None], crop, self.is_loop)
+
+    @property
+    def is_loop(self) -> bool:
+        """Whether the end joins the beginning."""
+        return bool(self.recipe.get("loop"))
 
     def picture(self, step: int | None = None, item: int = 0) -> Picture:
         """What there is to see in the result.

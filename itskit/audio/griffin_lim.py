@@ -38,7 +38,13 @@ BLOCK = 64  # frames that are worked on at a time: they fit into a cache, whoeve
 @renamed(seed="random_state", rounds="n_iter")
 @own_thread
 def reconstruct(
-    picture, mel: MelSettings = POCKET_MEL, random_state: int = 0, *, n_iter: int = 32, near=None
+    picture,
+    mel: MelSettings = POCKET_MEL,
+    random_state: int = 0,
+    *,
+    n_iter: int = 32,
+    near=None,
+    loop: bool = False,
 ) -> np.ndarray:
     """A sound whose mel picture is as near to a given one as possible.
 
@@ -61,6 +67,8 @@ def reconstruct(
     near : Tensor, optional
         The sound of a similar picture, (frames * hop_length,). Its phase is taken for a start, and
         few iterations do.
+    loop : bool
+        Whether the end of the sound shall lead to its beginning.
 
     Returns
     -------
@@ -77,13 +85,13 @@ def reconstruct(
     magnitude = target / filters.sum(1) @ filters  # (frames, bins)
     for _ in range(2 if led else 6):  # multiplicative: sharpen what the filters blurred
         magnitude = magnitude * _gain_towards(target, magnitude, mel)
-    phase = stft(near, mel).angle() if led else _initial_phase(magnitude, mel, random_state)
+    phase = stft(near, mel, loop).angle() if led else _initial_phase(magnitude, mel, random_state)
     spectrum = torch.polar(magnitude, phase)
     consistent = torch.empty_like(spectrum)
     for n in range(n_iter):
-        frames, first = windowed(_istft(spectrum, mel), mel), n == 0  # (frames, n_fft)
+        frames, first = windowed(_istft(spectrum, mel, loop), mel, loop), n == 0  # (frames, n_fft)
         _by_blocks(partial(_round, frames, target, consistent, spectrum, mel, first), len(frames))
-    return _istft(spectrum, mel).numpy()
+    return _istft(spectrum, mel, loop).numpy()
 
 
 def _round(frames, target, consistent, spectrum, mel: MelSettings, first: bool, block) -> None:
@@ -176,7 +184,7 @@ def _direction(z: np.ndarray) -> np.ndarray:
     return z / np.maximum(np.abs(z), 1e-20)  # zero stays zero
 
 
-def _istft(spectrum: torch.Tensor, mel: MelSettings) -> torch.Tensor:
+def _istft(spectrum: torch.Tensor, mel: MelSettings, loop: bool = False) -> torch.Tensor:
     """The sound (frames * hop_length,) whose `stft` is nearest (Griffin & Lim 1984, eq. 6)."""
     shape = window(mel)
     frames = torch.empty(len(spectrum), mel.n_fft, dtype=shape.dtype)
@@ -185,22 +193,26 @@ def _istft(spectrum: torch.Tensor, mel: MelSettings) -> torch.Tensor:
         torch.mul(torch.fft.irfft(spectrum[block], n=mel.n_fft), shape, out=frames[block])
 
     _by_blocks(turn_back, len(spectrum))
-    return _overlap_add(frames, mel) / _overlapping_windows(len(frames), mel)
+    return _overlap_add(frames, mel, loop) / _overlapping_windows(len(frames), mel, loop)
 
 
-def _overlap_add(frames: torch.Tensor, mel: MelSettings) -> torch.Tensor:
-    """Sum frames (frames, n_fft), a hop apart, and cut the padding off: (frames * hop_length,)."""
+def _overlap_add(frames: torch.Tensor, mel: MelSettings, loop: bool = False) -> torch.Tensor:
+    """Sum frames (frames, n_fft), a hop apart, and cut the padding off, or lay it over the other
+    end of a loop: (frames * hop_length,)."""
     hop, pieces = mel.hop_length, -(-mel.n_fft // mel.hop_length)
     frames = torch.nn.functional.pad(frames, (0, pieces * hop - mel.n_fft))
     frames = frames.reshape(len(frames), pieces, hop)
     total = frames.new_zeros(len(frames) + pieces - 1, hop)
     for k in range(pieces):
         total[k : k + len(frames)] += frames[:, k]
-    start = (mel.n_fft - hop) // 2
-    return total.flatten()[start : start + len(frames) * hop]
+    start, n = (mel.n_fft - hop) // 2, len(frames) * hop
+    if loop:
+        places = (torch.arange(total.numel()) - start) % n
+        return frames.new_zeros(n).index_add_(0, places, total.flatten())
+    return total.flatten()[start : start + n]
 
 
 @lru_cache(maxsize=8)
-def _overlapping_windows(frames: int, mel: MelSettings) -> torch.Tensor:
+def _overlapping_windows(frames: int, mel: MelSettings, loop: bool = False) -> torch.Tensor:
     """Sum of the squared windows over each sample, (frames * hop_length,)."""
-    return _overlap_add(window(mel).square().expand(frames, -1), mel)
+    return _overlap_add(window(mel).square().expand(frames, -1), mel, loop)

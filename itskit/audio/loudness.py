@@ -20,7 +20,9 @@ SHELF, HIGH_PASS = (
 )
 
 
-def normalise_loudness(y, sr: int, lufs: float = -20.0, peak_db: float = -1.0) -> np.ndarray:
+def normalise_loudness(
+    y, sr: int, lufs: float = -20.0, peak_db: float = -1.0, *, loop: bool = False
+) -> np.ndarray:
     """A sound at another loudness, with limited peaks.
 
     One gain for the whole sound, at most +30 dB, so that near-silence stays quiet and silence
@@ -37,6 +39,8 @@ def normalise_loudness(y, sr: int, lufs: float = -20.0, peak_db: float = -1.0) -
         Loudness, in LUFS.
     peak_db : float
         Largest peak, in dB of full scale.
+    loop : bool
+        Whether the end is followed by the beginning, for the limiter.
 
     Returns
     -------
@@ -53,7 +57,7 @@ def normalise_loudness(y, sr: int, lufs: float = -20.0, peak_db: float = -1.0) -
     if abs(20 * np.log10(max(peaks.max(), 1e-9)) - peak_db) < 0.02:
         gain_db = min(gain_db, 0.0)
     gain, limit = 10 ** (gain_db / 20), 10 ** (peak_db / 20)
-    limited = y * gain * _limiter_gain(peaks * gain, sr, limit)
+    limited = y * gain * _limiter_gain(peaks * gain, sr, limit, "wrap" if loop else "symmetric")
     return np.clip(limited, -limit, limit).astype(np.float32)  # clips rounding only
 
 
@@ -141,9 +145,10 @@ def _peaks(y: np.ndarray) -> np.ndarray:
     return np.maximum(np.abs(y), _greatest(between, 2)[::4])
 
 
-def _greatest(y: np.ndarray, reach: int) -> np.ndarray:
-    """The largest of the 2 reach + 1 values around each (n,); edges are mirrored."""
-    y, size = np.pad(y, reach, mode="symmetric"), 2 * reach + 1
+def _greatest(y: np.ndarray, reach: int, mode: str = "symmetric") -> np.ndarray:
+    """The largest of the 2 reach + 1 values around each (n,); edges are mirrored, or as np.pad's
+    `mode` says."""
+    y, size = np.pad(y, reach, mode=mode), 2 * reach + 1
     width = 1
     while width < size:  # of windows twice as wide as the last, or as much more as is missing
         more = min(width, size - width)
@@ -151,18 +156,20 @@ def _greatest(y: np.ndarray, reach: int) -> np.ndarray:
     return y
 
 
-def _mean_around(y: np.ndarray, reach: int) -> np.ndarray:
-    """The mean of the 2 reach + 1 values around each (n,); edges are mirrored."""
-    total = np.cumsum(np.pad(y, (reach + 1, reach), mode="symmetric"))
+def _mean_around(y: np.ndarray, reach: int, mode: str) -> np.ndarray:
+    """The mean of the 2 reach + 1 values around each (n,), with edges as np.pad's `mode` says."""
+    total = np.cumsum(np.pad(y, (reach + 1, reach), mode=mode))
     return (total[2 * reach + 1 :] - total[: -2 * reach - 1]) / (2 * reach + 1)
 
 
-def _limiter_gain(peaks: np.ndarray, sr: int, limit: float) -> np.ndarray:
-    """Gain (n,) <= 1 that keeps `peaks` (n,) below `limit`: a look-ahead limiter.
+def _limiter_gain(peaks: np.ndarray, sr: int, limit: float, mode: str) -> np.ndarray:
+    """Gain (n,) <= 1 that keeps `peaks` (n,) below `limit`: a look-ahead limiter. `mode` says what
+    follows the ends, as in np.pad.
 
     The gain that each peak needs is held for 20 ms on either side, then smoothed over as much, so
     that it is never too large at the peak itself nor quick enough to be heard.
     """
     half = round(0.01 * sr)  # two running means of 2 half + 1 reach 2 half to either side
     needed = np.minimum(1, limit / np.maximum(peaks, 1e-9))
-    return _mean_around(_mean_around(-_greatest(-needed, 2 * half), half), half)
+    gain = -_greatest(-needed, 2 * half, mode)
+    return _mean_around(_mean_around(gain, half, mode), half, mode)

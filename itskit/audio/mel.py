@@ -130,23 +130,26 @@ def mel_magnitudes(picture, mel: MelSettings) -> torch.Tensor:
     return torch.where(picture > 0, magnitude, 0.0)
 
 
-def stft(y: torch.Tensor, mel: MelSettings) -> torch.Tensor:
-    """Complex spectrum (..., n // hop_length, n_fft // 2 + 1) of a sound (..., n)."""
-    return torch.fft.rfft(windowed(y, mel))
+def stft(y: torch.Tensor, mel: MelSettings, loop: bool = False) -> torch.Tensor:
+    """Complex spectrum (..., n // hop_length, n_fft // 2 + 1) of a sound (..., n), which goes on as
+    its mirror image, or from the other end if it is a loop."""
+    return torch.fft.rfft(windowed(y, mel, loop))
 
 
-def windowed(y: torch.Tensor, mel: MelSettings) -> torch.Tensor:
+def windowed(y: torch.Tensor, mel: MelSettings, loop: bool = False) -> torch.Tensor:
     """The frames of a sound (..., n) that the transform sees, (..., n // hop_length, n_fft)."""
-    padded = y[..., _reflection(y.shape[-1], mel)]  # (..., n + n_fft - hop_length)
+    padded = y[..., _padding(y.shape[-1], mel, loop)]  # (..., n + n_fft - hop_length)
     return padded.unfold(-1, mel.n_fft, mel.hop_length) * window(mel)
 
 
 @lru_cache(maxsize=8)
-def _reflection(n: int, mel: MelSettings) -> torch.Tensor:
-    """Indices (n + n_fft - hop_length,) that pad n samples by reflection, as often as needed."""
+def _padding(n: int, mel: MelSettings, loop: bool) -> torch.Tensor:
+    """Indices (n + n_fft - hop_length,) that pad n samples by reflection or from the other end, as
+    often as needed."""
     left = (mel.n_fft - mel.hop_length) // 2
     right = mel.n_fft - mel.hop_length - left
-    return torch.from_numpy(np.pad(np.arange(n), (left, right), mode="reflect"))
+    mode = "wrap" if loop else "reflect"
+    return torch.from_numpy(np.pad(np.arange(n), (left, right), mode=mode))
 
 
 @lru_cache(maxsize=8)

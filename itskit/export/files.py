@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ..media.sounds import add_chunk, loop_chunk
 from ..trajectory import Trajectory
 from ..web import PALETTE
 from ..writing import written
@@ -85,6 +86,8 @@ def audio(trajectory: Trajectory, path=None, *, item: int = 0, step: int | None 
         file.write(samples)
     if container == "WAV":
         add_to_wav(data, recipe)
+        if sound.loop:
+            add_chunk(data, b"smpl", loop_chunk(len(samples), sound.rate))
     with written(path) as part:
         part.write_bytes(data.getvalue())
     return path

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from PIL import Image, PngImagePlugin
 
 from .. import recipes
+from ..media.sounds import add_chunk
 from ..trajectory import Trajectory
 from .ffmpeg import as_file, ffmpeg
 
@@ -58,12 +59,7 @@ def add_to_wav(file: BinaryIO, recipe: dict) -> None:
     """
     text = as_text(recipe).encode() + b"\0"
     text += b"\0" * (len(text) % 2)
-    chunk = b"INFOICMT" + struct.pack("<I", len(text)) + text
-    file.seek(0, 2)
-    file.write(b"LIST" + struct.pack("<I", len(chunk)) + chunk)
-    size = file.tell() - 8
-    file.seek(4)
-    file.write(struct.pack("<I", size))
+    add_chunk(file, b"LIST", b"INFOICMT" + struct.pack("<I", len(text)) + text)
 
 
 def read_recipe(path) -> dict:

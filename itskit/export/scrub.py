@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .. import diagnose, recipes, threads
-from ..codec import render
+from ..codec import paint, render
 from ..media import Picture, Sound
 from ..schedule import predict_clean
 from ..trajectory import Trajectory
@@ -173,21 +173,24 @@ def _whole_sound(trajectory: Trajectory, item: int) -> Sound:
     kept = _WHOLE.setdefault(trajectory, {})
     if item not in kept:
         latent = trajectory.steps[-1].clean[item][None]
-        kept[item] = _pair(trajectory).sound.render(_decoded(trajectory, latent)[1])
+        heard = _decoded(trajectory, latent)[1]
+        kept[item] = render(_pair(trajectory).sound, heard, loop=trajectory.is_loop)
     return kept[item]
 
 
 def _frame(trajectory, result: Tensor, whole: Future, track: str, step: int, latent) -> Frame:
     """The frame of a latent (1, C, h, w); `whole` is what the `result` sounds like, uncropped."""
-    pair, crop = _pair(trajectory), _crop(trajectory)
+    pair, crop, loop = _pair(trajectory), _crop(trajectory), trajectory.is_loop
     seen, heard = _decoded(trajectory, latent)
     picture = encode.picture_bytes(render(pair.image, seen, crop).image)
     model, near = pair.sound, pair.sound.render_near
+    how = None
     if torch.equal(latent, result):
-        model = replace(model, render=lambda picture: whole.result())
+        how = lambda picture: whole.result()  # noqa: E731
     elif near is not None:
-        model = replace(model, render=lambda picture: near(picture, whole.result()))
-    sound = render(model, heard, crop)
+        how = lambda picture: near(picture, whole.result())  # noqa: E731
+    model = replace(model, render=how, render_loop=how) if how else model
+    sound = render(model, heard, crop, loop)
     # Noise, and what a model believes, may be coarser: they are hard to compress.
     level = 0.4 if track == "clean" else 0.6
     return Frame(track, step, picture, encode.sound_bytes(sound, level=level))
@@ -197,16 +200,17 @@ def show(trajectory: Trajectory, latent: Tensor) -> tuple[Picture, Sound]:
     """The picture and the sound of any latent (1, C, h, w) on this trajectory's canvas."""
     pair, crop = _pair(trajectory), _crop(trajectory)
     seen, heard = _decoded(trajectory, latent)
-    return render(pair.image, seen, crop), render(pair.sound, heard, crop)
+    loop = trajectory.is_loop
+    return render(pair.image, seen, crop, loop), render(pair.sound, heard, crop, loop)
 
 
 @torch.no_grad()
 def _decoded(trajectory: Trajectory, latent: Tensor) -> tuple[Tensor, Tensor]:
     """The pictures (1 or 3, H, W) that are seen and heard; one decoder for both works once."""
     pair = _pair(trajectory)
-    seen = pair.image.decode(latent).float().cpu()[0]
+    seen = paint(pair.image, latent, trajectory.is_loop)[0]
     is_one = pair.image.decode == pair.sound.decode
-    return seen, seen if is_one else pair.sound.decode(latent).float().cpu()[0]
+    return seen, seen if is_one else paint(pair.sound, latent, trajectory.is_loop)[0]
 
 
 def facts(
@@ -239,6 +243,7 @@ def facts(
         "timesteps": [step.t for step in trajectory.steps],
         "size": [width, height],
         "seconds": seconds,
+        "loop": trajectory.is_loop,
         "rate": rate,
         "hertz": hertz,
         "types": {"picture": encode.PICTURE_TYPE, "sound": encode.sound_type()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from base64 import b64encode
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from io import BytesIO
 from math import gcd
 from os import PathLike
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -40,6 +42,8 @@ class Sound:
         Kept as float32.
     rate : int
         Hz.
+    loop : bool
+        Whether its end leads to its beginning. Players then repeat it, and WAV files say so.
 
     Raises
     ------
@@ -54,6 +58,7 @@ class Sound:
 
     samples: np.ndarray
     rate: int
+    loop: bool = False
 
     def __post_init__(self):
         samples = np.asarray(self.samples, dtype=np.float32)
@@ -65,7 +70,7 @@ class Sound:
         object.__setattr__(self, "samples", samples)
 
     def __repr__(self) -> str:
-        return f"Sound({self.duration:.2f} s at {self.rate} Hz)"
+        return f"Sound({self.duration:.2f} s at {self.rate} Hz{', a loop' if self.loop else ''})"
 
     @property
     def duration(self) -> float:
@@ -74,7 +79,8 @@ class Sound:
 
     def audible(self) -> Sound:
         """The same at the loudness of all sounds, -20 LUFS, with no peak above -1 dB."""
-        return Sound(normalise_loudness(self.samples, self.rate), self.rate)
+        samples = normalise_loudness(self.samples, self.rate, loop=self.loop)
+        return Sound(samples, self.rate, self.loop)
 
     def save(self, path, format: str | None = None) -> None:
         """Write it as a sound file, at the loudness of `audible`.
@@ -94,7 +100,10 @@ class Sound:
             return soundfile.write(path, samples, self.rate, format=format)
         # In memory first: on a full disk libsndfile cuts an OGG or MP3 off and says nothing.
         file = BytesIO()
-        soundfile.write(file, samples, self.rate, format=format or Path(path).suffix[1:])
+        kind = format or Path(path).suffix[1:]
+        soundfile.write(file, samples, self.rate, format=kind)
+        if self.loop and kind.upper() == "WAV":
+            add_chunk(file, b"smpl", loop_chunk(len(samples), self.rate))
         with written(path) as part:
             Path(part).write_bytes(file.getvalue())
 
@@ -104,7 +113,25 @@ class Sound:
         self.save(file, format="WAV")
         data = b64encode(file.getvalue()).decode()
         source = f"data:audio/wav;base64,{data}"
-        return f'<audio controls src="{source}" onplay="{ONE_AT_A_TIME}"></audio>'
+        repeats = " loop" if self.loop else ""
+        return f'<audio controls{repeats} src="{source}" onplay="{ONE_AT_A_TIME}"></audio>'
+
+
+def add_chunk(file: BinaryIO, name: bytes, content: bytes) -> None:
+    """Append a chunk to an open RIFF file, such as a WAV file."""
+    file.seek(0, 2)
+    file.write(name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2))
+    size = file.tell() - 8
+    file.seek(4)
+    file.write(struct.pack("<I", size))
+
+
+def loop_chunk(count: int, rate: int) -> bytes:
+    """What a WAV file's "smpl" chunk says of `count` samples that are one loop, for samplers
+    (Microsoft and IBM 1994, "New Multimedia Data Types and Data Techniques", "Sample Chunk")."""
+    nanoseconds, middle_c, loops = round(1e9 / rate), 60, 1
+    head = struct.pack("<9I", 0, 0, nanoseconds, middle_c, 0, 0, 0, loops, 0)
+    return head + struct.pack("<6I", 0, 0, 0, count - 1, 0, 0)  # forward, endlessly
 
 
 def mono(array: np.ndarray) -> np.ndarray:

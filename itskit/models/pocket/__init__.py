@@ -28,6 +28,7 @@ LATENT_SHAPE = (4, 16, 64)
 HEIGHT = 128
 # The picture model draws squares, in a row: pixels, latent columns.
 SQUARE, TILE = 128, 16
+SLICE = 256  # latent columns that are decoded at once, a multiple of the usual canvas
 LEVEL = 10 ** (-23 / 20)  # of sounds, as a root mean square
 
 SOLO = "solo.safetensors"  # added to the encoded prompt of a model that composes alone
@@ -69,7 +70,7 @@ def load(folder=FOLDER, name="pocket", *, change=None, engine: str | None = None
     shifts = load_weights(folder, SOLO) if has_solo else {}  # each (24, 384)
     # One for both models: what is seen is what is heard, and need be decoded only once.
     encode = threads.own_thread(networks["encoder"])
-    decode = threads.own_thread(_remembering(networks["decoder"]))
+    decode = threads.own_thread(_remembering(in_slices(networks["decoder"])))
 
     @cache
     @threads.own_thread
@@ -91,13 +92,14 @@ def load(folder=FOLDER, name="pocket", *, change=None, engine: str | None = None
             alpha_bar=stable_diffusion_alpha_bar(),
             latent_shape=LATENT_SHAPE,
             width_multiple=tile or 4,
+            tile=tile,
             check_prompt=_check_with(text, Vocabulary(name, text.places, text.is_word)),
             **more,
         )
 
     image = modality("image", render_picture, analyse_picture, tile=TILE)
-    hears = {"render_near": render_sound_near, "axis": Axis.of(POCKET_MEL)}
-    sound = modality("sound", render_sound, analyse_sound, **hears)
+    hears = {"render_near": render_sound_near, "render_loop": render_sound_loop}
+    sound = modality("sound", render_sound, analyse_sound, axis=Axis.of(POCKET_MEL), **hears)
     scorers = {key: _score_with(net, encode_prompt) for key, net in load_scorers(folder).items()}
     return Pair(name, image, sound, DEFAULTS, PRESETS, told, scorers=scorers)
 
@@ -213,6 +215,30 @@ def _noise_from_v(unet, tile=None):
     return predict_noise
 
 
+def in_slices(decode):
+    """`decode` for canvases of any width, with memory for `SLICE` columns: the same, to rounding.
+
+    Nothing in the decoder is averaged over the canvas, and what it looks across is far less than a
+    usual canvas, which is as wide as its texture before that begins anew: so much is put around
+    each slice, and cut off again.
+    """
+    around = LATENT_SHAPE[2]
+
+    def decode_in_slices(latent):
+        width = latent.shape[-1]
+        if width <= SLICE + around:
+            return decode(latent)
+        parts = []
+        for first in range(0, width, SLICE):
+            begin, end = max(0, first - around), min(width, first + SLICE + around)
+            last = min(width, first + SLICE)
+            part = decode(latent[..., begin:end])  # (B, 1, H, 8 (end - begin))
+            parts.append(part[..., 8 * (first - begin) : 8 * (last - begin)])
+        return torch.cat(parts, -1)
+
+    return decode_in_slices
+
+
 def render_picture(picture) -> Picture:
     """(1, H, W) in [0, 1] → grey PIL image."""
     return Picture(Image.fromarray((picture[0] * 255).round().byte().numpy(), "L"))
@@ -228,6 +254,11 @@ def render_sound(picture) -> Sound:
     return Sound(reconstruct(picture[0], POCKET_MEL), POCKET_MEL.sr)
 
 
+def render_sound_loop(picture) -> Sound:
+    """The same, the end of which leads to its beginning."""
+    return Sound(reconstruct(picture[0], POCKET_MEL, loop=True), POCKET_MEL.sr, loop=True)
+
+
 def render_sound_near(picture, near: Sound) -> Sound:
     """The same in a sixth of the time, led by the phase of a sound whose picture is much like it.
 
@@ -235,7 +266,8 @@ def render_sound_near(picture, near: Sound) -> Sound:
     alone) and the log-spectral distance 4.5 dB (4.0).
     """
     led_by = torch.from_numpy(near.samples)
-    return Sound(reconstruct(picture[0], POCKET_MEL, near=led_by, n_iter=4), POCKET_MEL.sr)
+    y = reconstruct(picture[0], POCKET_MEL, near=led_by, n_iter=4, loop=near.loop)
+    return Sound(y, POCKET_MEL.sr, near.loop)
 
 
 def analyse_sound(what) -> torch.Tensor:
