@@ -61,7 +61,7 @@ def through_pixels(other: Modality, space: Modality) -> Modality:
     return replace(
         other, predict_noise=predict_noise, encode=space.encode, decode=space.decode,
         alpha_bar=space.alpha_bar, latent_shape=space.latent_shape, encode_solo=None,
-        width_multiple=space.width_multiple, vae_scale_factor=space.vae_scale_factor,
+        width_multiple=space.width_multiple, tile=None, vae_scale_factor=space.vae_scale_factor,
     )  # fmt: skip
 
 

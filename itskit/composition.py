@@ -11,7 +11,7 @@ from inspect import Parameter, signature
 
 import torch
 
-from . import __version__, beginning, rules, schedule, views
+from . import __version__, beginning, lengths, rules, schedule, views
 from .checks import as_seeds
 from .guidance import Guide, encode_prompt
 from .modality import Pair
@@ -79,8 +79,8 @@ def _show_settings(function: Callable) -> Callable:
 @_show_settings
 def compose(
     pair: Pair,
-    image_prompt: str | None,
-    sound_prompt: str | None,
+    image_prompt: str | Sequence | None,
+    sound_prompt: str | Sequence | None,
     *,
     seed: int = 0,
     seeds: Sequence[int] | None = None,
@@ -98,8 +98,10 @@ def compose(
 
     Parameters
     ----------
-    image_prompt, sound_prompt : str or None
-        None leaves that model out: the other one works alone.
+    image_prompt, sound_prompt : str, list of (seconds, str), or None
+        None leaves that model out: the other one works alone. A list changes along the time of the
+        canvas: [(0, "a castle"), (30, "a palm tree")] turns from one into the other by second 30;
+        a prompt that is said twice in a row holds in between.
     seed, seeds : int, sequence of int
         One item, or a batch of one item for each of the seeds.
     preset : str
@@ -132,6 +134,13 @@ def compose(
         rule of one's own. Rules that need one bring the solver "ddpm" along.
     width : int
         Of the canvas, in pixels.
+    duration : float
+        In place of `width`: seconds of sound, rounded up to what the networks can take.
+    window : int
+        Pixels that a model sees at once, of a canvas that is wider; the usual width if None. It
+        looks through overlapping windows, and memory grows only by what the canvas itself is.
+    loop : bool
+        Let the end join the beginning, in the picture and in the sound.
     strength : float
         With `init`: how much of the run to do, in (0, 1]; 1 keeps hardly anything.
     init_fit, init_background, init_start, init_duration
@@ -161,8 +170,8 @@ def compose(
 
 def composed(
     pair: Pair,
-    image_prompt: str | None,
-    sound_prompt: str | None,
+    image_prompt: str | Sequence | None,
+    sound_prompt: str | Sequence | None,
     *,
     callback: Callable[[Step], object] | None = None,
     progress: bool = False,
@@ -175,8 +184,8 @@ def composed(
 @_show_settings
 def composing(
     pair: Pair,
-    image_prompt: str | None,
-    sound_prompt: str | None,
+    image_prompt: str | Sequence | None,
+    sound_prompt: str | Sequence | None,
     *,
     seed: int = 0,
     seeds: Sequence[int] | None = None,
@@ -190,14 +199,13 @@ def composing(
     The parameters are those of `compose`, and so are the errors, all but FloatingPointError before
     the first step.
     """
-    given, settings = settings, Settings.of(pair, preset, settings)
+    given, settings = settings, lengths.settled(pair, Settings.of(pair, preset, settings))
     timesteps = schedule.timesteps(settings.num_inference_steps, settings.spacing)
     seeds = as_seeds([seed] if seeds is None else _several(seeds))
     noise = init_latent(pair, seeds, settings.width)  # (B, C, h, w)
     grid, count = noise.shape[-2:], len(timesteps)
     settings = replace(
         settings,
-        width=noise.shape[-1] * pair.image.vae_scale_factor,
         image_weight=recorded(settings.image_weight, grid, count),
         sound_weight=recorded(settings.sound_weight, grid, count),
     )
@@ -235,6 +243,8 @@ def _recipe(pair: Pair, speaking: Sequence[Guide], settings: Settings) -> dict:
         **{name: getattr(settings, name) for name in OF_THE_RUN},
         "rule": rules.describe(rules.as_rule(settings.rule)),
     }
+    if lengths.is_windowed(settings):  # else there is nothing to say, and older recipes do not
+        said |= {"window": settings.window, "loop": bool(settings.loop)}
     return json.loads(json.dumps(said, default=lambda number: number.item()))
 
 
@@ -248,8 +258,8 @@ OF_THE_RUN = (
 @_show_settings
 def guides(
     pair: Pair,
-    image_prompt: str | None,
-    sound_prompt: str | None,
+    image_prompt: str | Sequence | None,
+    sound_prompt: str | Sequence | None,
     *,
     preset: str | None = None,
     extra: Sequence[Guide] = (),
@@ -264,7 +274,7 @@ def guides(
     A prompt that is None gives no guide. Any setting of `compose` may be among the `settings`, so
     that one dict does for both; those that do not concern a guide do nothing here.
     """
-    given, settings = settings, Settings.of(pair, preset, settings)
+    given, settings = settings, lengths.settled(pair, Settings.of(pair, preset, settings))
     return _guides(pair, image_prompt, sound_prompt, settings, given, extra)
 
 
@@ -281,51 +291,47 @@ def _guides(pair, image_prompt, sound_prompt, settings: Settings, given, extra) 
     found = []
     if image_prompt is not None:
         begins = solo and seen and given.get("image_start") is None
-        found.append(_image_guide(pair, image_prompt, settings, solo, begins))
+        found.append(_guide("image", pair, pair.image, image_prompt, settings, solo, begins))
     if sound_prompt is not None:
         begins = solo and heard and given.get("sound_start") is None
-        found.append(_sound_guide(pair, sound_prompt, settings, solo, begins))
+        found.append(_guide("sound", pair, pair.sound, sound_prompt, settings, solo, begins))
     for guide in extra:
         name, taken = guide.name or guide.modality.name, {one.name for one in found}
         numbered = (f"{name} {number}" for number in itertools.count(2))
         name = name if name not in taken else next(new for new in numbered if new not in taken)
-        found.append(replace(guide, name=name))
+        looks = guide.windows
+        if looks is None and guide.modality in (pair.image, pair.sound):
+            looks = lengths.windows(pair, guide.modality, settings)
+        found.append(replace(guide, name=name, windows=looks))
     return found
 
 
-def _image_guide(pair: Pair, prompt: str, settings: Settings, solo: bool, begins: bool) -> Guide:
+def _guide(name: str, pair: Pair, model, prompt, settings: Settings, solo, begins) -> Guide:
+    """The guide "image" or "sound", of one of the prompts."""
+    of_it = {key.removeprefix(f"{name}_"): value for key, value in vars(settings).items()}
+    encoded = encode_prompt(model, prompt, of_it["negative"], solo=solo)
     return Guide(
-        pair.image,
-        encode_prompt(pair.image, prompt, settings.image_negative, solo=solo),
-        scale=settings.image_scale,
-        weight=settings.image_weight,
-        start=0.0 if begins else settings.image_start,
-        stop=settings.image_stop,
-        view=views.as_view(settings.image_view),
-        name="image",
-    )
-
-
-def _sound_guide(pair: Pair, prompt: str, settings: Settings, solo: bool, begins: bool) -> Guide:
-    return Guide(
-        pair.sound,
-        encode_prompt(pair.sound, prompt, settings.sound_negative, solo=solo),
-        scale=settings.sound_scale,
-        weight=settings.sound_weight,
-        start=0.0 if begins else settings.sound_start,
-        stop=settings.sound_stop,
-        view=views.as_view(settings.sound_view),
-        name="sound",
+        model,
+        encoded,
+        scale=of_it["scale"],
+        weight=of_it["weight"],
+        start=0.0 if begins else of_it["start"],
+        stop=of_it["stop"],
+        view=views.as_view(of_it["view"]),
+        name=name,
+        windows=lengths.windows(pair, model, settings, encoded.along),
     )
 
 
 def _entry(pair: Pair, guide: Guide) -> dict:
     """What the recipe says of a guide."""
     own = {id(pair.image): "image", id(pair.sound): "sound"}
+    along = guide.prompt.along
     return {
         "name": guide.name,
         "model": own.get(id(guide.modality), guide.modality.name),
         "prompt": guide.prompt.text,
+        **({"prompts": along.said} if along else {}),
         "negative": guide.prompt.negative,
         "scale": guide.scale,
         "weight": asdict(guide.weight) if isinstance(guide.weight, PerStep) else guide.weight,

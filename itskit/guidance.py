@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -18,7 +18,9 @@ from .checks import is_number
 from .media import Picture, read_picture
 from .modality import Modality
 from .notes import tell_what_is_ignored
+from .timeline import Along, checked, is_along
 from .views import Identity
+from .windows import Windows
 
 MOST_IN_A_MAP = 100.0  # of a weight beside weights near 1: what is above are the levels of a mask
 
@@ -26,26 +28,35 @@ MOST_IN_A_MAP = 100.0  # of a weight beside weights near 1: what is above are th
 @dataclass(frozen=True, eq=False)
 class Prompt:
     """An encoded prompt: `cond` of the text, `uncond` of what to keep away from, `empty` of no
-    words at all, each (1, L, D)."""
+    words at all, each (1, L, D). Of a prompt that changes along time, `along` holds all of it, and
+    `cond` is what it begins with."""
 
     text: str
     negative: str
     cond: Tensor = field(repr=False)
     uncond: Tensor = field(repr=False)
     empty: Tensor | None = field(default=None, repr=False)
+    along: Along | None = field(default=None, repr=False)
 
 
 @torch.no_grad()
 def encode_prompt(
-    modality: Modality, text: str, negative: str = "", *, solo: bool = False
+    modality: Modality, text: str | Sequence, negative: str = "", *, solo: bool = False
 ) -> Prompt:
     """Encode `text`, and `negative`, words to keep away from, which may be empty.
 
-    `solo` is for a run in which no other model speaks. Warns of what the model ignores: the end of
-    a text that is too long, signs that it cannot read, words that it has learned nothing about.
+    `text` may change along time, [(0, "a castle"), (30, "a palm tree")], for a guide that looks
+    through `windows`. `solo` is for a run in which no other model speaks. Warns of what the model
+    ignores: the end of a text that is too long, signs that it cannot read, words that it has
+    learned nothing about.
 
     Raises ValueError if `text` is empty or one of them is no text.
     """
+    if is_along(text):
+        said = checked(text)
+        each = [encode_prompt(modality, words, negative, solo=solo) for _, words in said]
+        along = Along(said, torch.cat([one.cond for one in each]))
+        return replace(each[0], text=along.text, along=along)
     if not isinstance(text, str) or not text.strip():
         raise ValueError(
             f"the prompt for {modality.name!r} was {text!r}: expected words, such as 'a castle'"
@@ -72,6 +83,7 @@ class Guide:
     start, stop  fractions of the run between which it speaks
     view         how it looks at the latent; a map lies on the canvas, not on the view
     name         what recipes, plots and pages call it; by default what its modality is called
+    windows      through which it looks at a wide canvas; None: it sees all of it at once
     """
 
     modality: Modality
@@ -82,6 +94,7 @@ class Guide:
     stop: float = 1.0
     view: Callable[[Tensor], Tensor] = Identity()  # noqa: RUF009 (frozen: safe to share)
     name: str = ""
+    windows: Windows | None = None
 
     def __post_init__(self):
         numbers = all(map(is_number, (self.scale, self.start, self.stop)))
@@ -92,6 +105,11 @@ class Guide:
             )
         if not callable(self.weight):
             weight_map(self.weight, (1, 1))
+        if self.prompt.along and (self.windows is None or self.windows.seconds is None):
+            raise ValueError(
+                f"guide {self.modality.name!r} was given a prompt that changes along time: "
+                "expected windows=Windows(..., seconds=...) to look through"
+            )
 
     def weight_at(self, index: int, num_inference_steps: int):
         """Its weight, number or map, at a step: 0 while it is silent."""
@@ -116,18 +134,16 @@ class Estimate(NamedTuple):
 def estimate(guide: Guide, latent: Tensor, t: int, branches: str = "") -> Estimate:
     """`estimate_noise`, with what it is made of. `branches` names what has to be there even if the
     guided noise does without it: "uncond", or "empty" for both."""
-    prompt, seen, batch = guide.prompt, guide.view(latent), len(latent)
+    prompt, seen = guide.prompt, guide.view(latent)
+    wanted = prompt.along or prompt.cond
     if guide.scale == 1 and not branches:
-        embeds = prompt.cond.expand(batch, -1, -1)  # (B, L, D)
-        cond = noise = guide.modality.predict_noise(seen, t, embeds).to(latent)
+        (cond,) = (noise,) = _answers(guide, seen, t, [wanted])
         uncond = empty = None
     else:
-        asked = [prompt.uncond, prompt.cond]
+        asked = [prompt.uncond, wanted]
         if branches == "empty" and prompt.negative:
             asked.insert(0, _empty(guide))
-        embeds = torch.cat(asked).repeat_interleave(batch, 0)  # (2B or 3B, L, D)
-        all_of_it = guide.modality.predict_noise(torch.cat([seen] * len(asked)), t, embeds)
-        *others, uncond, cond = all_of_it.to(latent).chunk(len(asked))  # (B, C, h, w) each
+        *others, uncond, cond = _answers(guide, seen, t, asked)  # (B, C, h, w) each
         noise = cond if guide.scale == 1 else uncond + guide.scale * (cond - uncond)
         empty = others[0] if others else None if prompt.negative else uncond
     if not noise.isfinite().all():
@@ -138,6 +154,41 @@ def estimate(guide: Guide, latent: Tensor, t: int, branches: str = "") -> Estima
         )
     found = noise, cond, uncond, empty
     return Estimate(*(None if one is None else guide.view.inverse(one) for one in found))
+
+
+def _answers(guide: Guide, seen: Tensor, t: int, asked: Sequence) -> tuple[Tensor, ...]:
+    """What the network says about `seen` (B, C, h, w), asked for each of some prompts, (1, L, D) or
+    along time; all in one call, or one for a few windows."""
+    predict, batch = guide.modality.predict_noise, len(seen)
+    many = torch.cat([seen] * len(asked)) if len(asked) > 1 else seen  # (prompts B, C, h, w)
+
+    def about(window: Tensor, starts: Sequence[int]) -> Tensor:
+        when = [_second(guide, seen, start) for start in starts]
+        embeds = [prompt_at(one, *second) for second in when for one in asked]
+        return predict(window, t, torch.cat(embeds).repeat_interleave(batch, 0))
+
+    if guide.windows is None:
+        found = predict(many, t, torch.cat(asked).repeat_interleave(batch, 0))
+    else:
+        found = guide.windows.average(about, many)
+    return found.to(seen).chunk(len(asked))
+
+
+def _second(guide: Guide, seen: Tensor, start: int) -> tuple[float, float | None]:
+    """Which second of the canvas lies in the middle of a window of what the guide sees; and the
+    length of a loop."""
+    windows, (height, width) = guide.windows, seen.shape[-2:]
+    if windows.seconds is None:
+        return 0.0, None
+    canvas = torch.arange(0.5, width).expand(1, 1, height, width)
+    place = windows.columns(start, width)[min(windows.size, width) // 2]
+    column = float(guide.view(canvas)[0, 0, height // 2, place].abs())  # as the view moves them
+    return column * windows.seconds, width * windows.seconds if windows.loop else None
+
+
+def prompt_at(prompt: Tensor | Along, second: float, length: float | None) -> Tensor:
+    """A prompt (1, L, D), or what one along time says at a second."""
+    return prompt.at(second, length) if isinstance(prompt, Along) else prompt
 
 
 def _empty(guide: Guide) -> Tensor:

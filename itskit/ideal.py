@@ -217,5 +217,5 @@ def _modality(base: Modality, what: str, names: list[str], clean: Callable) -> M
     told = sha256("/".join(names).encode()).hexdigest()[:8]
     return replace(
         base, name=f"{what} ({told})", encode_prompt=encode_prompt, predict_noise=predict_noise,
-        check_prompt=check_prompt, encode_solo=None, width_multiple=1,
+        check_prompt=check_prompt, encode_solo=None, width_multiple=1, tile=None,
     )  # fmt: skip

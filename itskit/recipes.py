@@ -6,6 +6,8 @@
 
 Whatever shows, scores or repeats a run reads the list of its guides, however many there are. The
 "model" of a guide is "image" or "sound", as the pair calls it, or the name of a model of one's own.
+Where its prompt changes along time, "prompts" is [[0, "a castle"], [30, "a palm tree"]], and
+"prompt" shows that in one line.
 """
 
 from __future__ import annotations
@@ -105,6 +107,11 @@ def prompts(recipe: dict) -> list[str]:
     return [one["prompt"] for one in guides(recipe) if one.get("prompt")]
 
 
+def words(entry: dict):
+    """What a guide's entry says for a prompt: words, or a list of (seconds, words)."""
+    return entry.get("prompts") or entry["prompt"]
+
+
 def picks_among_items(rule) -> bool:
     """Whether a rule, as a recipe says it, takes the items of a batch for particles, so that none
     of them comes about alone."""
@@ -128,4 +135,6 @@ def arguments(recipe: dict) -> dict:
     for name, keys in ARGUMENTS.items():
         entry = guide(recipe, name)
         found |= {keys[key]: value for key, value in entry.items() if key in keys}
+        if "prompts" in entry:
+            found[keys["prompt"]] = words(entry)
     return found

@@ -77,7 +77,8 @@ def branching(run: Trajectory, step: int, **changes) -> Run:
     """`branch` as an iterator of Steps: first those of `run`, then the new ones."""
     if run.pair is None:
         raise ValueError("the run has no pair: expected Trajectory.load(path, pair=...)")
-    fixed = {"num_inference_steps", "spacing", "width", "init", "strength"} & changes.keys()
+    fixed = {"num_inference_steps", "spacing", "width", "duration", "init", "strength"}
+    fixed &= changes.keys()
     if fixed:
         raise ValueError(f"{sorted(fixed)} cannot change within a run: expected a run of its own")
     return _go_on(run, step, run.pair, run.recipe, changes)
@@ -133,7 +134,11 @@ def _arguments(pair: Pair, recipe: recipes.Recipe, changes: dict) -> dict:
     _compare_init(recipe, changes)
     # What older recipes do not name.
     kept = {"image_negative": "", "sound_negative": "", "init_fit": "stretch"}
-    kept |= {name: recipe[name] for name in (*OF_THE_RUN, "seeds", "preset") if name in recipe}
+    kept["window"] = recipe.get("width")  # without windows
+    names = (*OF_THE_RUN, "window", "loop", "seeds", "preset")
+    kept |= {name: recipe[name] for name in names if name in recipe}
+    if changes.get("duration") is not None:
+        kept["width"] = None
     kept |= recipes.arguments(recipe)
     if kept.get("preset") not in list(
         pair.presets
@@ -180,8 +185,9 @@ def _extra_again(pair: Pair, recipe: recipes.Recipe, given: Sequence[Guide]) -> 
                 stacklevel=5,
             )
         if guide is None:
+            prompt = encode_prompt(model, recipes.words(entry), entry["negative"])
             guide = Guide(
-                model, encode_prompt(model, entry["prompt"], entry["negative"]), entry["scale"],
+                model, prompt, entry["scale"],
                 as_weight(entry["weight"]), entry["start"], entry["stop"],
                 views.as_view(entry["view"]), entry["name"],
             )  # fmt: skip

@@ -60,12 +60,13 @@ def init_latent(
     return torch.stack([torch.randn(shape, generator=g, dtype=torch.float32) for g in generators])
 
 
-def check_width(width: int, *modalities: Modality) -> None:
-    """Raise ValueError unless a canvas `width` pixels wide suits the networks of all."""
+def check_width(width: int, *modalities: Modality, name: str = "width") -> None:
+    """Raise ValueError unless a canvas `width` pixels wide suits the networks of all; `name` is
+    what was given."""
     unit = lcm(*(m.width_multiple * m.vae_scale_factor for m in modalities))
     if width < unit or width % unit:
         nearest = max(unit, round(width / unit) * unit)
-        raise ValueError(f"width={width}: expected a multiple of {unit} pixels; try {nearest}")
+        raise ValueError(f"{name}={width}: expected a multiple of {unit} pixels; try {nearest}")
 
 
 def _check(guides: Sequence[Guide], latent: Tensor) -> None:

@@ -36,6 +36,9 @@ class Settings:
     rule: str | dict | Callable = "mean"
     spacing: str = "leading"
     width: int | None = None
+    duration: float | None = None
+    window: int | None = None
+    loop: bool = False
     strength: float = 0.7
     init_fit: str = "pad"
     init_background: str = "white"
@@ -68,9 +71,11 @@ def _check(settings: dict) -> None:
     """Raise ValueError for what is no number, or no words, where they are expected."""
     for one in fields(Settings):
         value, usual = settings[one.name], one.default
-        if one.name in ("width", "init_duration") and value is not None:
+        if one.name in ("width", "duration", "window", "init_duration") and value is not None:
             usual = 0.0
         kind = type(usual) if not one.name.endswith(("weight", "background", "crop")) else None
+        if kind is bool and not isinstance(value, (bool, np.bool_)):
+            raise ValueError(f"{one.name}={value!r}: expected True or False")
         if kind in (int, float) and not is_number(value):
             raise ValueError(f"{one.name}={value!r}: expected a number, such as {usual or 1}")
         if one.name.endswith(("fit", "spacing")) and not isinstance(value, str):

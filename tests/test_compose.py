@@ -225,7 +225,9 @@ def test_recipe_is_complete_plain_json():
     got = compose(pair(weights_hash="abc"), "çastle", "b", seed=np.int64(5), **FAST)
     recipe = got.recipe
     assert json.loads(json.dumps(recipe)) == recipe
-    assert set(NAMES) <= set(flat(recipe))
+    assert set(NAMES) - set(flat(recipe)) == {"duration", "window", "loop"}  # nothing to say
+    looped = compose(pair(), "a", "b", width=256, loop=True, **FAST).recipe
+    assert set(NAMES) - set(flat(looped)) == {"duration"}  # its width is there
     expected = {
         "itskit": itskit.__version__,
         "torch": torch.__version__,
