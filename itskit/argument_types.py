@@ -74,5 +74,17 @@ def colour(text: str):
     return text if ImageColor.getrgb(text) else None
 
 
+class AtSecond(argparse.Action):
+    """An option of a second and words, such as --image-at 30 "a palm tree", as often as one likes:
+    a list of (second, words)."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        try:
+            told = number(0)(values[0]), words(values[1])
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentError(self, str(error)) from None
+        setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or ()), told])
+
+
 fraction = number(0, 1, without=[1])
 until = number(0, 1, without=[0])

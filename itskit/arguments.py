@@ -11,6 +11,7 @@ from pathlib import Path
 
 from itskit import __version__, recipes
 from itskit.argument_types import (
+    AtSecond,
     anything,
     colour,
     file,
@@ -82,7 +83,7 @@ class Parser(argparse.ArgumentParser):
 
 def usual(keyword: str) -> str:
     """The default of a setting, for `--help`: "pocket 8, paper 100", or one value for both."""
-    if keyword == "width":
+    if keyword in ("width", "window"):
         return ", ".join(f"{name} {width}" for name, (width, _) in WIDTHS.items())
     if keyword not in LARGE:
         return (INIT_DEFAULTS | OTHER_DEFAULTS).get(keyword, "none")
@@ -133,6 +134,10 @@ SETTINGS = (
     ("--rule", "rule", rule, f"how the noises of both models become one: {', '.join(RULES)}"),
     ("--width", "width", whole_number(1),
      "width of the picture in pixels, which sets the length of the sound"),
+    ("--seconds", "duration", number(0, without=[0]),
+     "length of the sound in seconds, in place of --width"),
+    ("--window", "window", whole_number(1),
+     "how many pixels of a wider picture a model sees at once"),
     ("--strength", "strength", number(0, 1, without=[0]), "with --init: how much to change, "
      "above 0; small values keep the picture or sound, 1 keeps hardly anything of it"),
     ("--init-fit", "init_fit", fit,
@@ -146,6 +151,12 @@ SETTINGS = (
 )  # fmt: skip
 
 
+def prompts(args: argparse.Namespace) -> tuple:
+    """What `compose` takes for the two prompts: words, or what they turn into along time."""
+    told = (args.image_prompt, args.image_at), (args.sound_prompt, args.sound_at)
+    return tuple([(0.0, first), *sorted(later)] if later else first for first, later in told)
+
+
 def contradiction(args: argparse.Namespace) -> str | None:
     """The error in settings of `compose` that are valid alone but not together, or None."""
     like = args.pair if args.pair in PAIRS else "pocket"
@@ -153,11 +164,14 @@ def contradiction(args: argparse.Namespace) -> str | None:
         known = ", ".join(PRESETS[like])
         return f"argument --preset: expected {known} for {args.pair}, got {args.preset!r}"
     unit = WIDTHS[like][1]
-    if args.width is not None and args.width % unit:
-        nearest = max(unit, round(args.width / unit) * unit)
-        return (
-            f"argument --width: expected a multiple of {unit}, such as {nearest}, got {args.width}"
-        )
+    for name in ("width", "window"):
+        if (value := getattr(args, name)) is not None and value % unit:
+            nearest = max(unit, round(value / unit) * unit)
+            return (
+                f"argument --{name}: expected a multiple of {unit}, such as {nearest}, got {value}"
+            )
+    if None not in (args.width, args.duration):
+        return "argument --seconds: expected no --width beside it, since each tells the other"
     for keyword in INIT_DEFAULTS:
         if getattr(args, keyword) is not None and args.init is None:
             flag = f"--{keyword.replace('_', '-')}"
@@ -281,6 +295,12 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     for flag, keyword, kind, text in SETTINGS:
         text = f"{text} ({usual(keyword)})"
         command.add_argument(flag, dest=keyword, type=kind, metavar=kind.__name__, help=text)
+    loop = "let the end join the beginning, in the picture and in the sound (off)"
+    command.add_argument("--loop", action="store_const", const=True, help=loop)
+    for name in ("image", "sound"):
+        at = f"let the {name}'s words turn into others by this second; more than once, if you like"
+        told = {"nargs": 2, "metavar": ("SECOND", "WORDS"), "action": AtSecond}
+        command.add_argument(f"--{name}-at", **told, help=f"{at} (none)")
     solver = f"formula of a denoising step ({usual('solver')})"
     command.add_argument("--solver", choices=SOLVERS, help=solver)
     presets = sorted({name for names in PRESETS.values() for name in names})

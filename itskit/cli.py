@@ -57,8 +57,8 @@ def _compose(args) -> int:
         said = f"{len(seeds)} seeds together" if together else f"seed {some[0]}{count}"
         print(f"Composing “{args.image_prompt}” and “{args.sound_prompt}”, {said}")
         started = time.perf_counter()
-        prompts = args.image_prompt, args.sound_prompt
-        result = itskit.composing(pair, *prompts, seeds=some, **settings).finish(progress=True)
+        run = itskit.composing(pair, *says.prompts(args), seeds=some, **settings)
+        result = run.finish(progress=True)
         _save(result, args, _composed(started))
     return args.missing
 
@@ -73,7 +73,7 @@ def _hunt(args) -> int:
     if args.scheduler:
         settings["executor"] = _dask(args.scheduler)
     print(f"Hunting for “{args.image_prompt}” and “{args.sound_prompt}”, {len(args.seeds)} seeds")
-    found = itskit.hunt(pair, args.image_prompt, args.sound_prompt, **settings)
+    found = itskit.hunt(pair, *says.prompts(args), **settings)
     for seed, scores, result in found:
         said = ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
         _save(result, args, f"Seed {seed}: {said}")
@@ -171,7 +171,7 @@ def _settings(args) -> dict:
     """The keyword arguments of `compose` that were given."""
     if reason := says.contradiction(args):
         args.parser.error(reason)
-    keys = (*(key for _, key, _, _ in says.SETTINGS), "solver", "preset")
+    keys = (*(key for _, key, _, _ in says.SETTINGS), "loop", "solver", "preset")
     settings = {key: getattr(args, key) for key in keys}
     background = args.init_background or "white"
     settings |= {"init": None if args.init is None else read_start(args.init, background)}

@@ -98,6 +98,15 @@ def windows(
     return Windows(size, stride, unit, bool(settings.loop), at_a_time, seconds)
 
 
+def windows_again(
+    pair: Pair, modality: Modality, recipe: dict, along: Along | None = None
+) -> Windows | None:
+    """The `windows` of a run, by its recipe."""
+    given = {"width": recipe.get("width"), "loop": recipe.get("loop")}
+    given["window"] = recipe.get("window", given["width"])  # without windows
+    return windows(pair, modality, settled(pair, Settings.of(pair, given=given)), along)
+
+
 def _check_along(pair: Pair, modality: Modality, settings: Settings, along: Along, one_sees_all):
     """Raise ValueError unless a prompt can change along this canvas, and has the time to."""
     if pair.sound.axis is None:

@@ -34,7 +34,7 @@ class Along:
     @property
     def text(self) -> str:
         """All of them in one line, to show."""
-        return " → ".join(words for _, words in self.said)
+        return text_of(self.said)
 
     def at(self, second: float, length: float | None = None) -> Tensor:
         """What is said at a second of the canvas.
@@ -64,6 +64,11 @@ class Along:
         done = (second - times[after - 1]) / (times[after] - times[after - 1])
         before, behind = (self.embeds[order[k]][None] for k in (after - 1, after))
         return torch.lerp(before, behind, done)
+
+
+def text_of(prompt) -> str:
+    """A prompt, along time or not, in one line to show; "" for none."""
+    return " → ".join(words for _, words in prompt) if is_along(prompt) else prompt or ""
 
 
 def is_along(prompt) -> bool:

@@ -60,7 +60,7 @@ def by_shell(line, pair):
     args = arguments.parser().parse_args(words)
     assert isinstance(args, argparse.Namespace)
     settings = cli._settings(args)
-    prompts = args.image_prompt, args.sound_prompt
+    prompts = arguments.prompts(args)
     return itskit.compose(pair, *prompts, seed=args.seed, **settings, progress=False).recipe
 
 
@@ -86,7 +86,34 @@ def test_settings_are_named_where_they_are_not_the_pairs_own(pair, settings):
     assert by_python(said["python"], pair) == by_shell(said["shell"], pair) == recipe
     assert "width" not in said["python"]
     wide = again.lines(pair, recipe | {"width": 1024})
-    assert "width=1024" in wide["python"] and "--width=1024" in shlex.split(wide["shell"])
+    assert "width=1024, window=1024" in wide["python"]  # an older recipe: no windows
+    assert {"--width=1024", "--window=1024"} <= {*shlex.split(wide["shell"])}
+
+
+@pytest.mark.parametrize(
+    ("prompts", "settings"),
+    [
+        (["a", [(0, "b"), (2.5, "c's"), (5, "d e")]], {"duration": 10.24}),
+        ([[(1, "a"), (3, "b")], "c"], {"loop": True, "width": 1024}),
+        (["a", "b"], {"width": 1536, "loop": True, "image_view": "flip_time"}),
+    ],
+)
+def test_long_canvases_loops_and_changing_prompts_are_in_both_lines(pair, prompts, settings):
+    recipe = composed(pair, *prompts, **settings)
+    said = again.lines(pair, recipe)
+    found = by_python(said["python"], pair), by_shell(said["shell"], pair)
+    assert found[0] == recipe
+    if prompts[0] == [(1, "a"), (3, "b")]:  # from the start means the same as before the first
+        assert found[1]["guides"][0].pop("prompts") == [[0.0, "a"], [1.0, "a"], [3.0, "b"]]
+        recipe["guides"][0].pop("prompts")
+        assert recipe["guides"][0].pop("prompt") == "a → b"
+        assert found[1]["guides"][0].pop("prompt") == "a → a → b"
+    assert found[1] == recipe
+
+
+def test_words_that_look_like_an_option_are_left_to_the_file(pair):
+    said = again.lines(pair, composed(pair, "a", [(0, "b"), (5, "-c")], duration=7.68))
+    assert shlex.split(said["shell"])[:2] == ["itskit", "again"]
 
 
 def test_what_has_no_flag_is_read_from_the_file(pair):

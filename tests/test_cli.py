@@ -139,6 +139,17 @@ def test_settings_reach_the_recipe(run, tmp_path):
         assert image.size == (256, 128)
 
 
+def test_a_long_loop_with_changing_words(run, tmp_path):
+    flags = ["--seconds", 7, "--loop", "--window", 256, "--image-at", 5, "a palm", "--image-at"]
+    code, _, err = run("compose", *WORDS, *flags, 3, "a crown", *QUICK)
+    assert code == 0, err
+    recipe = json.loads(one_file(tmp_path / "out", ".json").read_text(encoding="utf-8"))
+    assert (recipe["width"], recipe["window"], recipe["loop"]) == (704, 256, True)
+    told = [[0.0, WORDS[0]], [3.0, "a crown"], [5.0, "a palm"]]
+    assert recipe["guides"][0]["prompts"] == told and recipe["guides"][1]["prompt"] == WORDS[1]
+    assert b"smpl" in one_file(tmp_path / "out", ".wav").read_bytes()
+
+
 def test_prompts_cannot_leave_the_folder(run, tmp_path):
     code, _, err = run("compose", "../../" + NASTY, "/etc/" + NASTY, *QUICK)
     assert code == 0, err
@@ -351,6 +362,11 @@ def test_what_cannot_be_printed_is_one_clear_line(run, tmp_path, monkeypatch):
         ),
         (["compose", *WORDS, "--strength", "0.5"], "--strength: expected --init"),
         (["compose", *WORDS, "--width", "13"], "--width: expected a multiple of 128, such as 128"),
+        (["compose", *WORDS, "--window", "13"], "--window: expected a multiple of 128, such as 12"),
+        (["compose", *WORDS, "--seconds", "0"], "--seconds: expected a number, 0 or more, not 0"),
+        (["compose", *WORDS, "--seconds", "9", "--width", "128"], "expected no --width beside it"),
+        (["compose", *WORDS, "--image-at", "x", "a"], "--image-at: expected a number, 0 or more"),
+        (["compose", *WORDS, "--sound-at", "5", " "], "--sound-at: expected words, got ' '"),
         (["compose", *WORDS, "--width", "0"], "--width: expected a whole number, 1 or more"),
         (["compose", *WORDS, "--preset", "nonesuch"], "--preset: invalid choice: 'nonesuch'"),
         (

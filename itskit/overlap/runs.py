@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import recipes, schedule, views
+from .. import lengths, recipes, schedule, views
 from ..guidance import Guide, encode_prompt, estimate
 from ..metrics import Scorer
-from ..modality import Pair
 from ..solvers import draw_noise
 from ..trajectory import Trajectory
 
@@ -74,15 +73,18 @@ def lift(
     found = {}
     for entry in recipes.guides(result.recipe):
         if entry["model"] in recipes.ARGUMENTS and entry["prompt"]:
-            found[entry["name"]] = _lift(result.latent, result.pair, entry, t, draws, seed)
+            found[entry["name"]] = _lift(result.latent, result, entry, t, draws, seed)
     return found
 
 
 @torch.no_grad()
-def _lift(latent: Tensor, pair: Pair, entry: dict, t=930, draws=4, seed=0) -> np.ndarray:
+def _lift(latent: Tensor, result, entry: dict, t=930, draws=4, seed=0) -> np.ndarray:
+    pair, recipe = result.pair, result.recipe
     modality = getattr(pair, entry["model"])
-    prompt = encode_prompt(modality, entry["prompt"])
-    guide = Guide(modality, prompt, scale=1.0, view=views.as_view(entry["view"]))
+    prompt = encode_prompt(modality, recipes.words(entry))
+    looks = lengths.windows_again(pair, modality, recipe, prompt.along)
+    view = views.as_view(entry["view"])
+    guide = Guide(modality, prompt, scale=1.0, view=view, windows=looks)
     gained = []
     for draw in range(draws):
         noise = draw_noise([seed], draw, latent[:1]).expand_as(latent)
@@ -98,8 +100,10 @@ def _agreement(result, item: int, _) -> float:
 
 
 def _lift_of(name: str, result, item: int, prompt: str) -> float:
-    entry = recipes.guide(result.recipe, name) | {"prompt": prompt}
-    return float(_lift(result.latent[item][None], result.pair, entry)[0])
+    entry = recipes.guide(result.recipe, name)
+    if prompt != entry["prompt"]:
+        entry = entry | {"prompt": prompt, "prompts": None}
+    return float(_lift(result.latent[item][None], result, entry)[0])
 
 
 # For `hunt` and `evaluate`: higher is better.

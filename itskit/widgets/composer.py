@@ -22,6 +22,7 @@ from ..notes import collect_notes
 from ..recomposition import branching
 from ..sampling import Step
 from ..settings import Settings
+from ..timeline import text_of
 from ..trajectory import Trajectory
 from .background import NO_WORDS, give_way, in_background, plainly
 from .controls import controls_of
@@ -204,7 +205,7 @@ class Composer(Kept, w.VBox):
         for name, control in self.controls.items():
             value = said["seeds"][0] if name == "seed" and "seeds" in said else said.get(name)
             if isinstance(control, w.Text):
-                control.value = value or ""
+                control.value = text_of(value)
             elif isinstance(value, (int, float)) or value in getattr(control, "options", ()):
                 control.value = value
         self._draw(self._drawing_of(trajectory))
