@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import torch
 from torch import Tensor
@@ -68,7 +68,9 @@ class Along:
 
 def text_of(prompt) -> str:
     """A prompt, along time or not, in one line to show; "" for none."""
-    return " → ".join(words for _, words in prompt) if is_along(prompt) else prompt or ""
+    if not is_along(prompt):
+        return prompt or ""
+    return " → ".join(words for words, _ in groupby(words for _, words in prompt))
 
 
 def is_along(prompt) -> bool:

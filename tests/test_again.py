@@ -106,8 +106,6 @@ def test_long_canvases_loops_and_changing_prompts_are_in_both_lines(pair, prompt
     if prompts[0] == [(1, "a"), (3, "b")]:  # from the start means the same as before the first
         assert found[1]["guides"][0].pop("prompts") == [[0.0, "a"], [1.0, "a"], [3.0, "b"]]
         recipe["guides"][0].pop("prompts")
-        assert recipe["guides"][0].pop("prompt") == "a → b"
-        assert found[1]["guides"][0].pop("prompt") == "a → a → b"
     assert found[1] == recipe
 
 

@@ -8,6 +8,7 @@ import time
 import wave
 from dataclasses import replace
 from html import unescape
+from io import BytesIO
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -314,6 +315,28 @@ def test_video_shows_the_playhead_where_the_sound_is(tmp_path, trajectory):
     ).stdout
     heard = np.frombuffer(sound, np.float32)[: 16000 * 5]
     assert np.corrcoef(heard, trajectory.sound().samples[: len(heard)])[0, 1] > 0.95
+
+
+def test_a_film_of_a_wide_canvas_turns_pages():
+    """Each pixel's grey says how far along the canvas it lies; so it does below the line."""
+    ramp = np.linspace(20, 235, 1600).astype(np.uint8)
+    wide = Image.fromarray(np.tile(ramp, (100, 1))).convert("RGB")
+    heads = [0.01, 0.3, 0.49, 0.51, 0.75, 0.99]
+    lines = []
+    for head, raw in zip(heads, film._frames(wide, {"guides": []}, heads), strict=True):
+        frame = np.frombuffer(raw, np.uint8).reshape(720, 1280, 3)[..., 0]
+        at = int(np.argmax(frame[80]))  # just above the picture
+        assert frame[79, at] == 255
+        lines.append(at)
+        assert frame[150, at + 6] == pytest.approx(np.interp(head, [0, 1], [20, 235]), abs=3)
+    assert lines[0] == pytest.approx(64 + 0.02 * 1152, abs=2)
+    assert lines[3] == lines[0] and lines[2] == lines[5] > 1150
+
+
+def test_pictures_wider_than_webp_can_be_are_png():
+    narrow = Image.open(BytesIO(encode.picture_bytes(Image.new("L", (16383, 2)))))
+    wide = Image.open(BytesIO(encode.picture_bytes(Image.new("L", (16384, 2)))))
+    assert (narrow.format, wide.format) == ("WEBP", "PNG")
 
 
 def test_a_failing_film_is_an_error_and_ffmpeg_says_why(tmp_path, trajectory, monkeypatch, capfd):

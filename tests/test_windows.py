@@ -22,7 +22,7 @@ from itskit.modality import Axis
 from itskit.recomposition import branch, recompose
 from itskit.sampling import sample
 from itskit.settings import Settings
-from itskit.timeline import Along, checked
+from itskit.timeline import Along, checked, text_of
 from itskit.views import VIEWS
 from itskit.windows import Windows
 
@@ -357,6 +357,8 @@ def test_prompts_along_time_are_straight_lines_between_their_seconds():
     around = [0, 0.5, 1, 4, 4.5, 5]  # in a loop of 5 seconds 2 lie between the last and the first
     assert [float(along.at(t, 5)) for t in around] == [2.5, 1.25, 0, 5, 3.75, 2.5]
     assert along.text == "a → b → c"
+    assert text_of([(0, "a"), (3, "a"), (5, "b"), (8, "a")]) == "a → b → a"
+    assert (text_of("a"), text_of(None)) == ("a", "")
     assert float(Along(checked([(1, "a")]), embeds[:1]).at(3, 5)) == 0
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from ..media import Sound
 
 PICTURE_TYPE = "image/webp"
+MOST_WEBP = 16383  # pixels along a side
 MOST_PEAK = 0.96  # of what a lossy coder makes of a sound
 PROBE_AT = 0.25  # s, where the probe's click lies
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
@@ -23,8 +24,12 @@ def sound_type() -> str:
 
 
 def picture_bytes(image: Image.Image, quality: int = 90) -> bytes:
-    """The WebP file of a picture; 2 to 30 kB for 512 x 128 grey pixels."""
+    """The WebP file of a picture; 2 to 30 kB for 512 x 128 grey pixels. PNG if it is too wide;
+    browsers tell by the content."""
     file = BytesIO()
+    if max(image.size) > MOST_WEBP:
+        image.save(file, format="PNG")
+        return file.getvalue()
     image.save(file, format="WEBP", quality=quality, method=2)
     return file.getvalue()
 

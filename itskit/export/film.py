@@ -21,6 +21,7 @@ from .names import file_for, stem_of, tag_of
 from .recipes import recipe_of
 
 SIZE = (1280, 720)
+PAGE = 8  # times as wide as high, at most
 PAPER, INK, SOFT = (PALETTE["dark"][name] for name in ("page", "ink", "soft"))
 
 
@@ -28,6 +29,8 @@ def video(
     trajectory: Trajectory, path=None, *, item: int = 0, step: int | None = None, fps: float = 25
 ) -> Path:
     """Write an MP4 (H.264, AAC, 1280 x 720) of the result, or of a step, with the prompts below.
+
+    A canvas wider than `PAGE` times its height is shown in pages, one after the other.
 
     Parameters
     ----------
@@ -57,7 +60,6 @@ def video(
     path = file_for(path, stem_of(trajectory, item) + tag, ".mp4")
     ffmpeg()  # or there is no need to begin
     picture = trajectory.picture(step, item).image.convert("RGB")
-    still, box = _still(picture, recipe_of(trajectory, item))
     seconds = trajectory.sound(step, item).duration
     heads = [k / fps / seconds for k in range(max(1, round(seconds * fps)))]
     with TemporaryDirectory() as folder:
@@ -65,7 +67,8 @@ def video(
         sound = audio(trajectory, Path(folder) / "sound.flac", item=item, step=step)
         with written(path) as part:
             try:
-                _encode(_frames(still, box, heads), len(heads), sound, part, fps)
+                frames = _frames(picture, recipe_of(trajectory, item), heads)
+                _encode(frames, len(heads), sound, part, fps)
             except (OSError, RuntimeError) as error:
                 raise RuntimeError(
                     f"ffmpeg could not write {path.name}: its own words are on stderr"
@@ -93,12 +96,27 @@ def _still(picture: Image.Image, recipe: dict) -> tuple[Image.Image, tuple[int, 
     return still, (left, top, width, height)
 
 
-def _frames(still: Image.Image, box, heads: list[float]) -> Iterator[bytes]:
-    """Raw RGB frames: the still with a white line at so much of the picture's width, 0 to 1."""
-    left, top, width, height = box
+def _pages(picture: Image.Image, recipe: dict) -> Iterator[tuple]:
+    """The stills of the picture's pages, at most `PAGE` times as wide as high, as (still, box, the
+    pixel that it begins at, the pixel that the next follows at). The last laps over the one before.
+    """
+    width, most = picture.width, PAGE * picture.height
+    for end in range(most, width + most, most):
+        begin = max(0, min(end, width) - most)
+        part = picture.crop((begin, 0, min(begin + most, width), picture.height))
+        yield *_still(part, recipe), begin, end
+
+
+def _frames(picture: Image.Image, recipe: dict, heads: list[float]) -> Iterator[bytes]:
+    """Raw RGB frames: the still of a page, with a white line at so much of the picture's width."""
+    pages, end = _pages(picture, recipe), 0
     for head in heads:
+        at = head * picture.width  # px
+        while at >= end:
+            still, (left, top, width, height), begin, end = next(pages)
         frame = np.array(still)
-        x = left + min(width - 3, round(head * width))
+        shown = min(PAGE * picture.height, picture.width)
+        x = left + min(width - 3, round((at - begin) / shown * width))
         frame[top - 8 : top + height + 8, x : x + 3] = 255
         yield frame.tobytes()
 

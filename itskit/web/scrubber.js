@@ -33,6 +33,7 @@ export class Scrubber {
     this.stage = new Stage(data);
     this.view = new View(data, this.stage);
     this.player = new Player({ rate, seconds, onchange: () => this.draw() });
+    this.player.seamless = Boolean(data.loop);
     this.decode = createDecoder({ rate, seconds, probe: probe && { at: probe.at, bytes: asBytes(probe.sound) } });
     this.calm = window.matchMedia("(prefers-reduced-motion: reduce)");
     this.beat = 0; // the next drawing of the playhead
@@ -150,8 +151,8 @@ export class Scrubber {
   }
 
   sound() {
-    const { samples, region, rate } = this.player;
-    return samples && wav(cut(samples, rate, region), rate);
+    const { samples, region, rate, seamless } = this.player;
+    return samples && wav(cut(samples, rate, region, seamless), rate);
   }
 
   remove() {

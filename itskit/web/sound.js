@@ -75,8 +75,9 @@ export function bandpass(samples, rate, low, high) {
   return out;
 }
 
-/** The part of samples that a region {from, to, low, high} names (or all), with soft ends. */
-export function cut(samples, rate, region) {
+/** The part of samples that a region {from, to, low, high} names (or all), with soft ends; the ends
+ *  of all of a seamless sound join each other, and stay. */
+export function cut(samples, rate, region, seamless = false) {
   let clip = samples.slice();
   if (region) {
     const from = Math.round(region.from * rate);
@@ -86,6 +87,7 @@ export function cut(samples, rate, region) {
     const wide = samples.subarray(start, Math.min(samples.length, to + margin));
     clip = bandpass(wide, rate, region.low, region.high).slice(from - start, to - start);
   }
+  if (seamless && !region) return clip;
   const edge = Math.min(Math.round(EDGE * rate), clip.length >> 1);
   for (let i = 0; i < edge; i++) {
     clip[i] *= i / edge;
@@ -159,6 +161,7 @@ export class Player {
     Object.assign(this, { rate, seconds, onchange });
     this.playing = false;
     this.loop = true;
+    this.seamless = false; // whether the sound's end leads to its beginning
     this.volume = 0.5; // a safe start; sounds themselves are at -20 LUFS
     this.region = null;
     this.samples = null;
@@ -271,7 +274,7 @@ export class Player {
     this.silence(when);
     if (!this.samples) return;
     const began = performance.now();
-    const clip = cut(this.samples, this.rate, this.region);
+    const clip = cut(this.samples, this.rate, this.region, this.seamless);
     this.cost = performance.now() - began;
     const buffer = this.context.createBuffer(1, clip.length, this.rate);
     buffer.copyToChannel(clip, 0);

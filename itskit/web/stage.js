@@ -2,8 +2,18 @@
 // hovering reads seconds and hertz.
 
 const DRAG = 5; // px that separate a drag from a click
+const WIDE = 8; // times as wide as high: such a picture scrolls, so that there is something to see
+const HIGH = 200; // px of a picture that scrolls
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const GROWING = { "+": 1.25, "=": 1.25, "-": 0.8 };
+
+/** The picture over its seconds; of a wide canvas, in a box that scrolls. */
+function scrollable({ size: [width, height] }, frame, seconds) {
+  if (width < WIDE * height) return { parts: [frame, seconds], scroller: null };
+  const inner = make("div", { style: `width: ${Math.round((HIGH * width) / height)}px` }, frame, seconds);
+  const scroller = make("div", { class: "its-scroll" }, inner);
+  return { parts: [scroller], scroller };
+}
 
 function stageParts({ size: [width, height], seconds }) {
   const canvas = make("canvas", { width, height, role: "img", "aria-label": "The picture, which is also the spectrogram of the sound" });
@@ -33,7 +43,9 @@ export class Stage {
     this.parts = stageParts(data);
     const { hertz, seconds } = createTicks(data, this.axis);
     const { canvas, clear, frame } = this.parts;
-    this.element = make("div", { class: "its-stage" }, hertz, frame, seconds);
+    const { parts, scroller } = scrollable(data, frame, seconds);
+    this.scroller = scroller;
+    this.element = make("div", { class: "its-stage" }, hertz, ...parts);
     this.ink = canvas.getContext("2d");
     clear.addEventListener("click", () => this.on.select(null));
     frame.addEventListener("keydown", (event) => this.key(event));
@@ -55,12 +67,21 @@ export class Stage {
   /** Moves the playhead to a position in seconds. */
   sweep(position, playing) {
     const { head, frame } = this.parts;
-    head.style.transform = `translateX(${(position / this.data.seconds) * frame.clientWidth}px)`;
+    const x = (position / this.data.seconds) * frame.clientWidth;
+    head.style.transform = `translateX(${x}px)`;
+    this.follow(x, playing);
     frame.classList.toggle("its-playing", playing);
     const now = position.toFixed(1);
     if (frame.getAttribute("aria-valuenow") === now) return;
     frame.setAttribute("aria-valuenow", now);
     frame.setAttribute("aria-valuetext", `${now} seconds`);
+  }
+
+  /** Turns the page of a picture that scrolls when the playhead of a playing sound leaves it. */
+  follow(x, playing) {
+    if (!this.scroller || !playing || this.press) return;
+    const { scrollLeft, clientWidth } = this.scroller;
+    if (x < scrollLeft || x > scrollLeft + clientWidth - 2) this.scroller.scrollLeft = x - 0.05 * clientWidth;
   }
 
   // ---- the region --------------------------------------------------------------------------------
