@@ -35,12 +35,14 @@ def resident() -> float:
         return most / (MIB if sys.platform == "darwin" else 1024)
 
 
-def compositions(pair, steps: int) -> Callable[[int], list]:
-    """A function of a number: composes that one, looks at it, hears it; returns what it made."""
+def compositions(pair, steps: int, **settings) -> Callable[[int], list]:
+    """A function of a number: composes that one, looks at it, hears it; returns what it made.
+    `settings` are those of `compose`."""
+    settings |= {"num_inference_steps": steps, "progress": False}
 
     def make(k: int):
         words = f"a castle with {k} towers", f"{k} church bells ringing"
-        run = itskit.compose(pair, *words, seed=k, num_inference_steps=steps, progress=False)
+        run = itskit.compose(pair, *words, seed=k, **settings)
         return [run, run.picture()._repr_png_(), run.sound().audible().samples]
 
     return make

@@ -10,6 +10,7 @@ networks compute in and wherever they lie.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -84,18 +85,16 @@ def _scale(vae) -> float:
 
 
 def text_encoding(encoder, tokenizer, placement: Placement):
-    """prompt -> (1, L, D); each prompt is encoded once."""
-    known: dict[str, Tensor] = {}
+    """prompt -> (1, L, D); the last 256 prompts are kept."""
 
+    @lru_cache(maxsize=256)
     @torch.no_grad()
     def encode_prompt(text: str) -> Tensor:
-        if text not in known:
-            length = tokenizer.model_max_length
-            fit = {"padding": "max_length", "max_length": length, "truncation": True}
-            ids = tokenizer(text, return_tensors="pt", **fit).input_ids  # (1, L)
-            states = placement.place(encoder)(ids.to(placement.device))[0]  # (1, L, D)
-            known[text] = states.float().cpu()
-        return known[text]
+        length = tokenizer.model_max_length
+        fit = {"padding": "max_length", "max_length": length, "truncation": True}
+        ids = tokenizer(text, return_tensors="pt", **fit).input_ids  # (1, L)
+        states = placement.place(encoder)(ids.to(placement.device))[0]  # (1, L, D)
+        return states.float().cpu()
 
     return encode_prompt
 

@@ -4,7 +4,7 @@ Trained by `itskit.training`; `MODEL_CARD.md` beside this file says on what, and
 Canvas 128 × 512, latent 4 × 16 × 64, 5.12 s of sound at 16 kHz.
 """
 
-from functools import cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,6 +28,7 @@ LATENT_SHAPE = (4, 16, 64)
 HEIGHT = 128
 # The picture model draws squares, in a row: pixels, latent columns.
 SQUARE, TILE = 128, 16
+KEPT_PROMPTS = 256  # encoded ones, of 37 kB each
 SLICE = 256  # latent columns that are decoded at once, a multiple of the usual canvas
 LEVEL = 10 ** (-23 / 20)  # of sounds, as a root mean square
 
@@ -72,7 +73,7 @@ def load(folder=FOLDER, name="pocket", *, change=None, engine: str | None = None
     encode = threads.own_thread(networks["encoder"])
     decode = threads.own_thread(_remembering(in_slices(networks["decoder"])))
 
-    @cache
+    @lru_cache(maxsize=KEPT_PROMPTS)
     @threads.own_thread
     def encode_prompt(prompt: str):
         return text([prompt])  # (1, 24, 384)
@@ -151,7 +152,7 @@ def _score_with(scorer, encode_prompt):
 def _check_with(text, vocabulary):
     """prompt → notes of what is cut off, what cannot be read, and what is far from all it knows."""
 
-    @cache
+    @lru_cache(maxsize=KEPT_PROMPTS)
     def check_prompt(prompt):
         cut, signs = text.unread(prompt)
         notes = [f"too long, not read: “{cut}”"] if cut else []
