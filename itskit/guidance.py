@@ -65,6 +65,12 @@ def encode_prompt(
         raise ValueError(
             f"the negative prompt for {modality.name!r} was {negative!r}: expected words, or ''"
         )
+    for words in (text, negative):
+        if any("\ud800" <= sign <= "\udfff" for sign in words):
+            raise ValueError(
+                f"the words for {modality.name!r} were {words!r}: expected whole characters, and "
+                "this has halves (lone surrogates); type or decode them anew"
+            )
     tell_what_is_ignored(modality, text, "prompt")
     tell_what_is_ignored(modality, negative, "negative prompt")
     encode = (solo and modality.encode_solo) or modality.encode_prompt

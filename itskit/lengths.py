@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import ceil, lcm
 
 from .modality import Modality, Pair
-from .sampling import check_width
+from .sampling import MOST_WIDTH, check_width
 from .settings import Settings
 from .timeline import Along
 from .windows import Windows
@@ -50,6 +50,11 @@ def _width_of(pair: Pair, settings: Settings, unit: int) -> int:
         )
     if duration <= 0:
         raise ValueError(f"duration={duration}: expected seconds, more than 0, such as 60")
+    if duration > MOST_WIDTH * axis.seconds:
+        raise ValueError(
+            f"duration={duration:g}: expected at most {MOST_WIDTH * axis.seconds:g} seconds; "
+            "compose it in parts"
+        )
     return unit * ceil(round(duration / axis.seconds / unit, 6))
 
 

@@ -17,6 +17,8 @@ from .rules import Rule, as_combined, as_rule, listen
 from .rules import name_of as name_of_rule
 from .solvers import Solver, as_solver
 
+MOST_WIDTH = 2**20  # pixels, hours of sound: what is more is a mistake
+
 
 @dataclass(frozen=True, eq=False)
 class Step:
@@ -63,6 +65,10 @@ def init_latent(
 def check_width(width: int, *modalities: Modality, name: str = "width") -> None:
     """Raise ValueError unless a canvas `width` pixels wide suits the networks of all; `name` is
     what was given."""
+    if width > MOST_WIDTH:
+        raise ValueError(
+            f"{name}={width}: expected at most {MOST_WIDTH} pixels; compose it in parts"
+        )
     unit = lcm(*(m.width_multiple * m.vae_scale_factor for m in modalities))
     if width < unit or width % unit:
         nearest = max(unit, round(width / unit) * unit)

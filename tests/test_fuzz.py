@@ -11,6 +11,7 @@ import sys
 import traceback
 import wave
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,11 @@ from toys import pair
 
 import itskit
 from itskit import export, media
+from itskit.checks import is_number
 from itskit.cli import main
 from itskit.composition import compose
 from itskit.guidance import weight_map
+from itskit.modality import Axis
 from itskit.recomposition import recompose
 from itskit.trajectory import Trajectory
 from itskit.writing import read_lines
@@ -41,6 +44,7 @@ fuzz = settings(
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 TOYS = pair()
+TOYS = replace(TOYS, sound=replace(TOYS.sound, axis=Axis((2.0, 1.0), 0.01, 800)))
 
 letters = some.text(max_size=40) | some.text(string.printable, max_size=40)
 torn = some.text(some.characters(categories=("Cs", "Cc", "Lo", "So")), max_size=20)
@@ -75,17 +79,21 @@ def attempt(call, *arguments, **options):
 # ---- words, numbers, weights ---------------------------------------------------------------------
 
 
-@given(words | some.none(), words | some.none(), words)
+along = some.lists(some.tuples(some.integers(0, 2) | number, words), max_size=3)
+prompts = words | some.none() | along
+
+
+@given(prompts, prompts, words)
 @fuzz
 def test_any_words_compose_and_are_composed_again(image, sound, negative):
-    made = attempt(
-        compose, TOYS, image, sound, image_negative=negative, num_inference_steps=2, progress=False
-    )
+    few = {"width": 256, "num_inference_steps": 2, "progress": False}
+    made = attempt(compose, TOYS, image, sound, image_negative=negative, **few)
     if made is None:
         return
     recipe = json.loads(json.dumps(made.recipe))
     assert torch.equal(recompose(TOYS, recipe, progress=False).latent, made.latent)
-    page = export.pages.page_html({"prompts": [image, sound], "recipe": recipe}, [])
+    shown = export.scrub.prompts(recipe)
+    page = export.pages.page_html({"prompts": shown, "recipe": recipe}, [])
     assert page.count("</script") == EMPTY_PAGE.count("</script")
     name = export.names.stem_for(made.recipe)
     assert set(name) <= set(string.ascii_lowercase + string.digits + "-") and len(name) < 200
@@ -95,7 +103,8 @@ EMPTY_PAGE = export.pages.page_html({"prompts": [], "recipe": {}}, [])
 SETTINGS = (
     "seed", "seeds", "num_inference_steps", "image_scale", "sound_weight", "image_weight",
     "image_start", "sound_stop", "image_view", "solver", "spacing", "rule", "width", "strength",
-    "preset", "crop", "init", "extra", "image_negative", "sound_prompt_typo",
+    "preset", "crop", "init", "duration", "window", "loop", "extra", "image_negative",
+    "sound_prompt_typo",
 )  # fmt: skip
 
 
@@ -106,6 +115,9 @@ def test_any_settings_compose_or_say_what_is_wrong(given):
     steps = given["num_inference_steps"]
     if isinstance(steps, (int, float)) and not isinstance(steps, bool) and 50 < steps < 1000:
         given["num_inference_steps"] = 3  # would do, and take long
+    for name, most in (("width", 2**12), ("duration", 40)):
+        if is_number(given.get(name)) and most < given[name] < 2**20:
+            given[name] = most
     made = attempt(compose, TOYS, "a", "b", progress=False, **given)
     if made is not None and made.recipe["rule"] is not None:
         assert made.latent.isfinite().all()
@@ -136,9 +148,13 @@ BRANCH = {"branch": {"step": 1, "of": RECIPE}}
 
 @given(
     some.sampled_from([RECIPE, RECIPE | BRANCH]),
-    some.dictionaries(some.sampled_from([*RECIPE, "branch", "method", "stopped"]), anything),
+    some.dictionaries(
+        some.sampled_from([*RECIPE, "window", "loop", "branch", "method", "stopped"]), anything
+    ),
     some.lists(
-        some.tuples(some.integers(0, 1), some.sampled_from([*RECIPE["guides"][0]]), anything)
+        some.tuples(
+            some.integers(0, 1), some.sampled_from([*RECIPE["guides"][0], "prompts"]), anything
+        )
     ),
     some.sets(some.sampled_from([*RECIPE])),
 )

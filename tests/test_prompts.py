@@ -58,6 +58,12 @@ def split(text):
 # ---- words that are not known --------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("words", [("a \ud83c", ""), ("a", "\udcff")])
+def test_half_a_character_is_no_word(words):
+    with pytest.raises(ValueError, match="expected whole characters"):
+        encode_prompt(toys.gaussian("image"), *words)
+
+
 def test_vocabulary_is_what_the_captions_are_made_of():
     assert json.loads(vocabulary.FILE.read_text(encoding="utf-8")) == captions.vocabulary()
     shipped = captions.vocabulary()

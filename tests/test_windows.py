@@ -291,6 +291,8 @@ def test_a_duration_is_the_narrowest_canvas_that_holds_it():
         ({"duration": -3.0}, "more than 0"),
         ({"duration": float("nan")}, "expected a number"),
         ({"duration": 2, "width": 128}, "expected one of them"),
+        ({"duration": 1e300}, "at most 10485.8 seconds"),
+        ({"width": 2**40}, "at most 1048576 pixels"),
         ({"window": 100}, "window=100: expected a multiple of 16 pixels; try 96"),
         ({"loop": "yes"}, "loop='yes': expected True or False"),
         ({"image_prompt": [(0, "a"), (9, "b")], "window": 64}, "less than the 1.28 seconds"),

@@ -143,7 +143,7 @@ def windowed(y: torch.Tensor, mel: MelSettings, loop: bool = False) -> torch.Ten
 
 
 @lru_cache(maxsize=8)
-def _padding(n: int, mel: MelSettings, loop: bool) -> torch.Tensor:
+def _padding(n: int, mel: MelSettings, loop: bool = False) -> torch.Tensor:
     """Indices (n + n_fft - hop_length,) that pad n samples by reflection or from the other end, as
     often as needed."""
     left = (mel.n_fft - mel.hop_length) // 2
