@@ -70,7 +70,6 @@ def load(folder=FOLDER, name="pocket", *, change=None, engine: str | None = None
     has_solo = SOLO in read_manifest(folder)  # older weights have none
     shifts = load_weights(folder, SOLO) if has_solo else {}  # each (24, 384)
     # One for both models: what is seen is what is heard, and need be decoded only once.
-    encode = threads.own_thread(networks["encoder"])
     decode = threads.own_thread(_remembering(in_slices(networks["decoder"])))
 
     @lru_cache(maxsize=KEPT_PROMPTS)
@@ -86,7 +85,7 @@ def load(folder=FOLDER, name="pocket", *, change=None, engine: str | None = None
             predict_noise=threads.own_thread(
                 _noise_from_v(_in_parts(networks[f"{name}_unet"]), tile)
             ),
-            encode=encode,
+            encode=threads.own_thread(networks["encoder"]),
             decode=decode,
             render=threads.own_thread(render),
             analyse=threads.own_thread(analyse),
