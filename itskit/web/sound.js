@@ -7,45 +7,6 @@ const LEAD = 0.012; // s between scheduling a voice and hearing it, so that its 
 const EDGE = 0.006; // s of fade at both ends of a clip: a loop or a region never clicks
 const MARGIN = 0.25; // s kept around a region while it is filtered
 
-const twiddles = new Map(); // n -> [cos, sin], kept: the same few sizes come again and again
-
-function twiddlesFor(n) {
-  if (!twiddles.has(n)) {
-    const turn = (k) => (2 * Math.PI * k) / n;
-    twiddles.set(n, [Float64Array.from({ length: n / 2 }, (_, k) => Math.cos(turn(k))), Float64Array.from({ length: n / 2 }, (_, k) => -Math.sin(turn(k)))]);
-  }
-  return twiddles.get(n);
-}
-
-/** In-place radix-2 Fourier transform; re and im have the same power-of-two length. */
-export function fft(re, im) {
-  const n = re.length;
-  const [cos, sin] = twiddlesFor(n);
-  for (let i = 1, j = 0; i < n; i++) {
-    let bit = n >> 1;
-    for (; j & bit; bit >>= 1) j ^= bit;
-    j ^= bit;
-    if (i >= j) continue;
-    const [a, b] = [re[i], im[i]];
-    re[i] = re[j];
-    im[i] = im[j];
-    re[j] = a;
-    im[j] = b;
-  }
-  for (let half = 1, stride = n >> 1; half < n; half *= 2, stride >>= 1) {
-    for (let start = 0; start < n; start += 2 * half) {
-      for (let a = start, b = start + half, w = 0; a < start + half; a++, b++, w += stride) {
-        const x = re[b] * cos[w] - im[b] * sin[w];
-        const y = re[b] * sin[w] + im[b] * cos[w];
-        re[b] = re[a] - x;
-        im[b] = im[a] - y;
-        re[a] += x;
-        im[a] += y;
-      }
-    }
-  }
-}
-
 /** Keeps low..high hertz of samples: a mask on the spectrum, its edges a sixth of an octave soft. */
 export function bandpass(samples, rate, low, high) {
   let n = 2;
