@@ -20,16 +20,16 @@ export class Tokenizer {
     [this.pad, this.begin, this.end, this.unknown] = ["[PAD]", "[CLS]", "[SEP]", "[UNK]"].map((name) => this.special.get(name));
   }
 
-  /** {ids, mask}, each a BigInt64Array (length,): what is too long is cut off, what is short is
+  /** {ids, mask}, each an Int32Array (length,): what is too long is cut off, what is short is
    *  padded. */
   encode(text) {
     const found = text.toWellFormed().split(this.specialNames).flatMap((part) =>
       this.special.has(part) ? [this.special.get(part)] : words(part).flatMap((word) => this.pieces(word)));
     const ids = [this.begin, ...found.slice(0, this.length - 2), this.end];
-    const at = (k, filled, empty) => BigInt(k < ids.length ? filled : empty);
+    const at = (k, filled, empty) => (k < ids.length ? filled : empty);
     return {
-      ids: BigInt64Array.from({ length: this.length }, (_, k) => at(k, ids[k], this.pad)),
-      mask: BigInt64Array.from({ length: this.length }, (_, k) => at(k, 1, 0)),
+      ids: Int32Array.from({ length: this.length }, (_, k) => at(k, ids[k], this.pad)),
+      mask: Int32Array.from({ length: this.length }, (_, k) => at(k, 1, 0)),
     };
   }
 
