@@ -3,6 +3,7 @@
 //   y --> gain to -20 LUFS --> limiter at -1 dB --> y
 
 import { fft } from "./fourier.js";
+import { roundEven } from "./schedule.js";
 
 /** A sound (n,) at another loudness, with limited peaks: one gain, at most +30 dB, then a look-ahead
  *  limiter. A sound that already peaks at `peakDb` is not raised again. Float32Array. */
@@ -25,7 +26,7 @@ export function integratedLoudness(y, sr) {
   whole.set(y);
   const weighted = filtered(filtered(whole, highShelf(sr)), highPass(sr));
   const squares = weighted.map((value) => value * value);
-  const blocks = Array.from({ length: Math.round((whole.length / sr - 0.4) / 0.1) + 1 }, (_, j) => {
+  const blocks = Array.from({ length: roundEven((whole.length / sr - 0.4) / (0.4 * 0.25)) + 1 }, (_, j) => {
     const [first, end] = [Math.floor(0.4 * (j * 0.25) * sr), Math.floor(0.4 * (j * 0.25 + 1) * sr)];
     return squares.subarray(first, end).reduce((a, b) => a + b, 0) / (0.4 * sr);
   });
