@@ -82,33 +82,30 @@ def write_engine(out, pair: Pair | None = None) -> None:
     for script in SCRIPTS.glob("*.js"):
         shutil.copy(script, out / script.name)
     shutil.copy(SCRIPTS.parent / "fourier.js", out / "fourier.js")
-    packed = [*_write_runtime(out), *_write_networks(out)]
-    tokenizer = (FOLDER / "tokenizer.json").read_bytes()
-    packed += [_pack(out / "tokenizer.json.gz", tokenizer), _pack(out / "solo.bin.gz", _solo())]
-    about = _about(pair or pocket.load()) | {"files": [_entry(out, path) for path in packed]}
+    files = [*_write_runtime(out), *_write_networks(out)]
+    files.append(_pack(out, "tokenizer.json", (FOLDER / "tokenizer.json").read_bytes()))
+    files.append(_pack(out, "solo.bin", _solo()))
+    about = _about(pair or pocket.load()) | {"files": files}
     with written(out / "engine.json") as part:
         Path(part).write_text(json.dumps(about) + "\n", encoding="utf-8")
 
 
-def _entry(out: Path, path: Path) -> dict:
-    data = path.read_bytes()
-    name = path.relative_to(out).as_posix()
-    return {"name": name, "bytes": len(data), "sha256": sha256(data).hexdigest()}
-
-
-def _pack(path: Path, data: bytes) -> Path:
+def _pack(out: Path, name: str, data: bytes) -> dict:
+    """A file of the folder, packed, and what `engine.json` says of it."""
+    path = out / f"{name}.gz"
     path.parent.mkdir(parents=True, exist_ok=True)
+    packed = gzip.compress(data, 6, mtime=0)
     with written(path) as part:
-        Path(part).write_bytes(gzip.compress(data, 6, mtime=0))
-    return path
+        Path(part).write_bytes(packed)
+    told = {"name": f"{name}.gz", "bytes": len(packed), "unpacked": len(data)}
+    return told | {"sha256": sha256(packed).hexdigest()}
 
 
-def _write_networks(out: Path) -> list[Path]:
+def _write_networks(out: Path) -> list[dict]:
     with TemporaryDirectory() as folder:
         files = write_onnx(folder)
         return [
-            _pack(out / "networks" / f"{name}.onnx.gz", path.read_bytes())
-            for name, path in files.items()
+            _pack(out, f"networks/{name}.onnx", path.read_bytes()) for name, path in files.items()
         ]
 
 
@@ -149,15 +146,15 @@ def _about(pair: Pair) -> dict:
 # ---- onnxruntime-web -----------------------------------------------------------------------------
 
 
-def _write_runtime(out: Path) -> list[Path]:
-    """Its files, in `ort/`; those that are packed are answered with."""
+def _write_runtime(out: Path) -> list[dict]:
+    """Its files, in `ort/`; what `engine.json` says of those that are packed."""
     packed = []
     (out / "ort").mkdir(exist_ok=True)
     with tarfile.open(runtime()) as archive:
         for name, is_packed in RUNTIME.items():
             data = archive.extractfile(f"package/dist/{name}").read()
             if is_packed:
-                packed.append(_pack(out / "ort" / f"{name}.gz", data))
+                packed.append(_pack(out, f"ort/{name}", data))
             else:
                 (out / "ort" / name).write_bytes(data)
     return packed

@@ -10,14 +10,15 @@ export class Downloads {
   /** The bytes of a file, unpacked if it is packed. Rejects, in a sentence, if it cannot be had whole. */
   async get(name) {
     const file = this.files.find((one) => one.name === name);
-    const packed = await this.fetch(file);
-    const whole = packed.length === file.bytes && [file.sha256, ""].includes(await sha256(packed));
-    const isPacked = packed[0] === 0x1f && packed[1] === 0x8b;
-    if (isPacked && !whole) throw new Error(`${name} came damaged: load the page again.`);
-    return isPacked ? unpacked(packed) : packed; // some hosts unpack by themselves
+    const packed = await gathered(await this.fetch(file), file.bytes, (loaded) => this.tell(name, Math.min(file.bytes, loaded)));
+    this.tell(name, file.bytes);
+    const isPacked = packed[0] === 0x1f && packed[1] === 0x8b; // some hosts unpack by themselves
+    if (isPacked) await checkWhole(packed, file);
+    return isPacked ? gathered(unpacking(packed), file.unpacked) : packed;
   }
 
-  async fetch({ name, bytes }) {
+  /** The stream of a file's bytes. */
+  async fetch({ name }) {
     let answer = null;
     try {
       answer = await fetch(new URL(name, this.base));
@@ -25,13 +26,7 @@ export class Downloads {
       throw new Error(`${name} could not be loaded: look for the network, and load the page again.`);
     }
     if (!answer.ok) throw new Error(`${name} could not be loaded: the host says ${answer.status}.`);
-    const [parts, reader] = [[], answer.body.getReader()];
-    for (let chunk = await reader.read(), sum = 0; !chunk.done; chunk = await reader.read()) {
-      parts.push(chunk.value);
-      this.tell(name, Math.min(bytes, (sum += chunk.value.length)));
-    }
-    this.tell(name, bytes);
-    return new Uint8Array(await new Blob(parts).arrayBuffer());
+    return answer.body;
   }
 
   tell(name, loaded) {
@@ -40,13 +35,34 @@ export class Downloads {
   }
 }
 
-async function sha256(bytes) {
-  if (!crypto.subtle) return ""; // no secure address: then the length has to do
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+/** All that a stream brings, in one array; `length` is how much that should be. */
+async function gathered(stream, length, progress = () => {}) {
+  let [found, sum] = [new Uint8Array(length), 0];
+  const reader = stream.getReader();
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+    if (sum + chunk.value.length > found.length) {
+      const wider = new Uint8Array(2 * (sum + chunk.value.length));
+      wider.set(found.subarray(0, sum));
+      found = wider;
+    }
+    found.set(chunk.value, sum);
+    progress((sum += chunk.value.length));
+  }
+  return sum === found.length ? found : found.slice(0, sum);
 }
 
-async function unpacked(bytes) {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+async function checkWhole(packed, { name, bytes, sha256 }) {
+  let whole = packed.length === bytes;
+  if (whole && crypto.subtle) { // at an address that is not secure the length has to do
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", packed));
+    whole = sha256 === Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+  if (!whole) throw new Error(`${name} came damaged: load the page again.`);
+}
+
+function unpacking(packed) {
+  const { readable, writable } = new DecompressionStream("gzip");
+  const writer = writable.getWriter();
+  writer.write(packed).then(() => writer.close()).catch(() => {}); // the reader is told
+  return readable;
 }
