@@ -99,7 +99,7 @@ def agrees(page, number, run, latents=1e-2, levels=2):
     assert (sound["step"], sound["sr"]) == (len(run) - 1, 16000)
     here, there = array(sound["samples"]), run.sound().audible().samples
     apart = (mel_picture(here) - mel_picture(there)) * POCKET_MEL.decibels
-    assert float(apart.square().mean().sqrt()) < 0.5
+    assert float(apart.square().mean().sqrt()) < 1  # the pictures may differ by a grey level
     assert np.corrcoef(here, there)[0, 1] > 0.9
 
 
@@ -300,9 +300,21 @@ def test_a_damaged_or_missing_network_is_told_in_words(open_engine, live_engine)
         path.write_bytes(whole)
 
 
+def test_who_asks_too_early_is_told(browser, address):
+    page = browser.new_page()
+    page.add_init_script(HELP)
+    page.goto(address + "blank.html")
+    begin = "([early, load]) => { const ready = begin(load); engine.worker.postMessage(early);"
+    begin += " return ready.then(() => told(5, 'error')) }"
+    early = {"type": "compose", "id": 5, "settings": FEW}
+    (told,) = page.evaluate(begin, [early, {"device": "wasm"}])
+    page.close()
+    assert "not ready yet" in told["message"]
+
+
 def test_one_lane_says_the_same_as_three(open_engine, engine):
     page, ready = open_engine(threads=1)
-    assert ready["threads"] == 1
+    assert (ready["device"], ready["threads"]) == ("wasm", 1)
     one, _ = compose(page, FEW)
     three, _ = compose(engine, FEW)
     latents = [told(p, n, "step")[1]["latent"] for p, n in ((page, one), (engine, three))]

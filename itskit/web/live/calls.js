@@ -6,6 +6,7 @@ export class Remote {
   constructor(url) {
     this.waiting = new Map();
     this.count = 0;
+    this.broken = ""; // why it cannot work
     this.worker = new Worker(url, { type: "module" });
     this.worker.onmessage = ({ data }) => this.settle(data);
     this.worker.onerror = (event) => this.giveUp(event.message || `${url} could not be read`);
@@ -18,6 +19,7 @@ export class Remote {
   /** `call`, for which the buffers in `transfer` move to the worker. */
   lend(transfer, name, ...given) {
     return new Promise((resolve, reject) => {
+      if (this.broken) return reject(new Error(this.broken));
       this.waiting.set(++this.count, { resolve, reject });
       this.worker.postMessage({ number: this.count, name, given }, transfer);
     });
@@ -31,6 +33,7 @@ export class Remote {
   }
 
   giveUp(why) {
+    this.broken = why;
     for (const { reject } of this.waiting.values()) reject(new Error(why));
     this.waiting.clear();
   }

@@ -36,7 +36,9 @@ const say = (message, transfer = []) => self.postMessage(message, transfer);
 
 async function load({ base, threads = 0, device = "auto" }) {
   const began = performance.now();
-  about = await (await fetch(new URL("engine.json", base))).json();
+  const answer = await fetch(new URL("engine.json", base));
+  if (!answer.ok) throw new Error(`engine.json could not be loaded: the host says ${answer.status}.`);
+  about = await answer.json();
   sounding = new Remote(new URL("sounding.js", import.meta.url));
   const chosen = await chooseDevice(device);
   let lanes = null;
@@ -186,6 +188,7 @@ const ANSWERS = { load, compose, stop, hear, thumbnails, analyse };
 
 self.onmessage = async ({ data }) => {
   try {
+    if (!pair && data.type !== "load") throw new Error("The engine is not ready yet: wait until it says so.");
     await ANSWERS[data.type](data);
   } catch (error) {
     say({ type: "error", id: data.id, message: String(error?.message || error) });

@@ -1,11 +1,11 @@
-// The networks, shared out over workers: one lane each for the picture model, the sound model and the
-// decoder where there are CPUs for them, so that they work side by side without threads, too.
+// The networks, shared out over workers, so that they work side by side without threads, too: a lane for
+// the picture model, one for the sound model, one for the decoder if there are CPUs enough; or one for all.
 
 import { Remote } from "./calls.js";
 import { Downloads } from "./download.js";
 
 const LANE = { text_encoder: 0, image_unet: 0, sound_unet: 1, decoder: 2, encoder: 2 };
-const MOST_LANES = 3;
+const CPUS_FOR_THREE = 4; // each lane costs memory, some 100 MB
 const MOST_CPUS = 8;
 const BINARY = { wasm: "ort/ort-wasm-simd-threaded.wasm.gz", webgpu: "ort/ort-wasm-simd-threaded.asyncify.wasm.gz" };
 
@@ -26,10 +26,9 @@ export const cpusFor = (threads) => Math.min(MOST_CPUS, threads || navigator.har
 export class Lanes {
   constructor(device, cpus) {
     this.device = device;
-    const count = device === "webgpu" ? 1 : Math.min(MOST_LANES, cpus);
-    const each = self.crossOriginIsolated && device === "wasm" ? Math.floor(cpus / count) : 1;
-    this.threads = each * count;
-    this.each = each;
+    const count = device === "webgpu" || cpus === 1 ? 1 : cpus < CPUS_FOR_THREE ? 2 : 3;
+    this.each = self.crossOriginIsolated && count > 1 ? Math.max(1, Math.floor(cpus / count)) : 1; // threads
+    this.threads = Math.min(cpus, this.each * count);
     this.workers = Array.from({ length: count }, () => new Remote(new URL("network.js", import.meta.url)));
   }
 

@@ -14,7 +14,7 @@ answerWith({
     device = where;
     ort = await import(new URL(ENTRIES[device], import.meta.url).href);
     const loader = device === "wasm" ? "ort-wasm-simd-threaded.mjs" : "ort-wasm-simd-threaded.asyncify.mjs";
-    Object.assign(ort.env, { logLevel: "error" });
+    ort.env.logLevel = "error";
     Object.assign(ort.env.wasm, {
       numThreads: threads,
       wasmBinary: binary,
@@ -24,8 +24,12 @@ answerWith({
 
   /** Makes a network of an ONNX file's bytes ready to run. */
   async load(name, bytes) {
-    const spinning = { session: { intra_op: { allow_spinning: "0" } } }; // waiting costs nobody a CPU
-    sessions.set(name, await ort.InferenceSession.create(bytes, { executionProviders: [device], extra: spinning }));
+    sessions.set(name, await ort.InferenceSession.create(bytes, {
+      executionProviders: [device],
+      logSeverityLevel: 3, // errors alone
+      enableCpuMemArena: false, // it takes memory for more than there is to come
+      extra: { session: { intra_op: { allow_spinning: "0" } } }, // who waits leaves its CPU to others
+    }));
   },
 
   /** Runs a network on tensors by their names, each {data, dims}; its first output, a Float32Array. */

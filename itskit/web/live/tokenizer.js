@@ -5,7 +5,7 @@ const CHINESE = [[0x4e00, 0x9fff], [0x3400, 0x4dbf], [0x20000, 0x2a6df], [0x2a70
   [0x2b920, 0x2ceaf], [0xf900, 0xfaff], [0x2f800, 0x2fa1f]];
 const SPACE = /[\t\n\r\p{Z}]/u;
 const CONTROL = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\ufffd]/u;
-const PUNCTUATION = /[!-/:-@[-`{-~\p{P}]/u;
+const PUNCTUATION = /[!-/:-@[-`\x7b-~\p{P}]/u;
 const LONGEST_WORD = 100; // letters; a longer one is unknown
 
 export class Tokenizer {
