@@ -40,7 +40,7 @@ def open_engine(browser, address):
     another host."""
     pages, errors = [], []
 
-    def open_it(**load):
+    def open_it(early=None, **load):
         page = browser.new_page()
         pages.append(page)
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -51,7 +51,7 @@ def open_engine(browser, address):
         page.add_init_script(HELP)
         page.goto(address + "blank.html")
         page.set_default_timeout(120_000)
-        return page, page.evaluate("begin", {"device": "wasm", **load})
+        return page, page.evaluate(BEGIN, [{"device": "wasm", **load}, early])
 
     yield open_it
     for page in pages:
@@ -66,6 +66,11 @@ def engine(open_engine):
     return page
 
 
+BEGIN = """([load, early]) => {
+    const ready = begin(load);
+    if (early) engine.worker.postMessage(early);
+    return ready;
+}"""
 COUNT = iter(range(1, 10_000))
 
 
@@ -300,24 +305,15 @@ def test_a_damaged_or_missing_network_is_told_in_words(open_engine, live_engine)
         path.write_bytes(whole)
 
 
-def test_who_asks_too_early_is_told(browser, address):
-    page = browser.new_page()
-    page.add_init_script(HELP)
-    page.goto(address + "blank.html")
-    begin = "([early, load]) => { const ready = begin(load); engine.worker.postMessage(early);"
-    begin += " return ready.then(() => told(5, 'error')) }"
-    early = {"type": "compose", "id": 5, "settings": FEW}
-    (told,) = page.evaluate(begin, [early, {"device": "wasm"}])
-    page.close()
-    assert "not ready yet" in told["message"]
-
-
-def test_one_lane_says_the_same_as_three(open_engine, engine):
-    page, ready = open_engine(threads=1)
+def test_one_lane_says_the_same_as_two_and_who_asks_too_early_is_told(open_engine, engine):
+    early = {"type": "compose", "id": next(COUNT), "settings": FEW}
+    page, ready = open_engine(early, threads=1)
     assert (ready["device"], ready["threads"]) == ("wasm", 1)
+    (error,) = told(page, early["id"], "error")
+    assert "not ready yet" in error["message"]
     one, _ = compose(page, FEW)
-    three, _ = compose(engine, FEW)
-    latents = [told(p, n, "step")[1]["latent"] for p, n in ((page, one), (engine, three))]
+    two, _ = compose(engine, FEW)
+    latents = [told(p, n, "step")[1]["latent"] for p, n in ((page, one), (engine, two))]
     assert np.abs(array(latents[0]) - array(latents[1])).max() < 1e-5
 
 
