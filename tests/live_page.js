@@ -29,7 +29,7 @@ window.begin = (load) => {
   worker.onmessage = ({ data }) => hear(data);
   worker.onerror = (event) => hear({ type: "error", message: event.message });
   worker.postMessage({ type: "load", base: location.href, ...load });
-  return until(({ type }) => type === "ready" || type === "error");
+  return until(({ type, id }) => type === "ready" || (type === "error" && id === undefined));
 };
 
 /** Sends a message, and resolves to the next answer of one of these types about it, or to an error. */
