@@ -269,6 +269,22 @@ def test_drafts_look_like_what_they_are_drafts_of(engine, pair):
     assert np.abs(draft - small).max() <= 3
 
 
+def test_drafts_wait_for_a_composition_and_can_be_stopped(engine):
+    drafts, run = next(COUNT), next(COUNT)
+    send = "(message) => engine.worker.postMessage(message)"
+    asked = {"type": "thumbnails", "id": drafts, "settings": FEW, "seeds": list(range(100, 140))}
+    engine.evaluate(send, asked)
+    answer = ask(engine, {"type": "compose", "id": run, "settings": FEW}, "done")
+    assert answer["type"] == "done"
+    order = engine.evaluate("engine.log.map(({ type, id }) => [type, id])")
+    first, last = (order.index([kind, run]) for kind in ("step", "done"))
+    # One that is as good as ready may come in between, no more.
+    assert order[first:last].count(["thumbnail", drafts]) <= 1
+    engine.evaluate(send, {"type": "stop", "id": drafts})
+    ask(engine, {"type": "compose", "id": next(COUNT), "settings": FEW}, "done")
+    assert len(told(engine, drafts, "thumbnail")) < 5
+
+
 # ---- what goes wrong -----------------------------------------------------------------------------
 
 WRONG = {

@@ -136,18 +136,22 @@ function stop({ id }) {
 
 // ---- what else a page may ask for ----------------------------------------------------------------
 
+/** Resolves when no composition is under way. */
+const idle = () => Promise.allSettled([...runs.values()].map((run) => run.finished));
+
 /** Drafts of some seeds, each half as high and wide; they wait for a composition that is under way. */
 async function thumbnails({ id, settings: given, seeds }) {
   if (row) row.stopped = true;
   const own = (row = { id, stopped: false });
   for (const seed of seeds) {
-    await Promise.allSettled([...runs.values()].map((run) => run.finished));
+    await idle();
     if (own.stopped) return;
     const settings = resolve({ ...drafted(given), seed }, about.usual, pair.shape);
     let last = null;
     for await (const step of (await composing(pair, settings)).steps) {
-      if (own.stopped) return;
       last = step;
+      await idle();
+      if (own.stopped) return;
     }
     const [, rows, columns] = pair.shape;
     const [width, height] = [4 * columns, 4 * rows];

@@ -52,8 +52,13 @@ export class Lanes {
     return Math.min(LANE[network], this.workers.length - 1);
   }
 
-  run(network, tensors) {
-    return this.workers[this.lane(network)].call("run", network, tensors);
+  /** What a network answers; rejects, in a sentence, if it cannot: memory may have run out. */
+  async run(network, tensors) {
+    try {
+      return await this.workers[this.lane(network)].call("run", network, tensors);
+    } catch (error) {
+      throw new Error(`The network ${network} failed (${error.message}): close other pages, and load this one again.`);
+    }
   }
 
   end() {
