@@ -13,6 +13,7 @@ import itskit
 from itskit import media
 from itskit.audio.mel import POCKET_MEL, mel_picture
 from itskit.media import Picture, Sound
+from itskit.models import pocket
 from itskit.models.pocket import analyse_picture, analyse_sound
 
 pytestmark = pytest.mark.browser
@@ -24,7 +25,7 @@ VERSIONS = {"torch", "diffusers", "onnxruntime", "onnxruntime-web", "engine"}
 
 @pytest.fixture(scope="module")
 def pair():
-    return itskit.load_pair("pocket")
+    return pocket.load(engine="torch")  # onnxruntime would judge itself
 
 
 @pytest.fixture(scope="module")
