@@ -299,6 +299,7 @@ WRONG = {
     "The image's part of the run was 0.9 to 0.2": {"image_start": 0.9, "image_stop": 0.2},
     "The sound's scale was loud": {"sound_scale": "loud"},
     "The rule was and": {"rule": "and"},
+    "The loop was true": {"loop": True},
     "Nobody speaks": {"image_weight": 0, "sound_weight": 0},
 }
 

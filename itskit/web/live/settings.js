@@ -4,6 +4,7 @@ import { SOLVERS } from "./sampling.js";
 import { VIEWS } from "./views.js";
 
 const NAMES = ["image", "sound"];
+const FIXED = ["width", "duration", "window", "loop"]; // of the canvas
 const SPACINGS = ["trailing", "leading"];
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
@@ -15,6 +16,7 @@ export function resolve(given, usual, shape) {
   for (const [name, value] of Object.entries(known)) found[name] = given[name] ?? value;
   for (const name of Object.keys(given)) if (!(name in known)) throw new RangeError(`There is no setting called ${name}.`);
   checkRun(found);
+  for (const name of FIXED) expect(found[name] === usual[name], `The ${name}`, found[name], `${usual[name]}; Python has others`);
   for (const name of NAMES) checkGuide(found, name);
   if (!NAMES.some((name) => found[`${name}_prompt`].trim())) throw new RangeError("Both prompts are empty: say what to see, what to hear, or both.");
   for (const name of NAMES) found[`${name}_weight`] = asWeight(found[`${name}_weight`], name, found.num_inference_steps, shape);
