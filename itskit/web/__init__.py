@@ -43,9 +43,10 @@ def script(name: str) -> str:
     return "\n".join(_read(part) for part in parts(name) if part.endswith(".js"))
 
 
-def style(name: str) -> str:
-    """The CSS that a part needs (a script's, or a style itself), behind the palette's colours."""
-    return "\n".join([_colours(), *(_read(p) for p in parts(name) if p.endswith(".css"))])
+def style(*names: str) -> str:
+    """The CSS that parts need (scripts, or styles themselves), behind the palette's colours."""
+    found = dict.fromkeys(part for name in names for part in parts(name) if part.endswith(".css"))
+    return "\n".join([_colours(), *map(_read, found)])
 
 
 def page(**fields: str) -> str:

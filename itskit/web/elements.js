@@ -11,6 +11,7 @@ export function make(tag, attributes = {}, ...children) {
     : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name === "text") element.textContent = value;
+    else if (name === "style") element.style.cssText = value; // a strict page refuses the attribute
     else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value);
   }
   // JupyterLab's shortcuts take the keys of whatever has the focus, unless that says so itself.

@@ -2,6 +2,7 @@
 //
 //   const scrubber = new Scrubber(element, data, { ask });   // builds it
 //   scrubber.add({ track, step, picture, sound });           // one prepared step; base64 or bytes
+//   scrubber.put({ track, step, bitmap, samples });          // what is decoded of one, or a part of it
 //
 // `data` is what facts() in itskit/export/scrub.py returns. Every text in it is shown as text.
 
@@ -21,18 +22,20 @@ function startOf({ start, tracks, count }, held) {
 }
 
 /** `state` is what is asked for ({step, track}) and the frame that is shown for it; `frames` holds,
- *  track -> step -> {track, step, bitmap, samples}, what has been prepared. */
+ *  track -> step -> {track, step, bitmap, samples}, what has been prepared. `ask` is told of a track
+ *  that is not all there, `miss` of a step whose sound would play now if it were there. The `player`
+ *  of a scrubber that has retired can go on in the next one. */
 export class Scrubber {
-  constructor(element, data, { ask = () => {}, start }) {
+  constructor(element, data, { ask = () => {}, miss = () => {}, start, player }) {
     const { rate, seconds, probe } = data;
-    this.data = data;
-    this.ask = ask;
+    Object.assign(this, { data, ask, miss });
     this.asked = new Set();
     this.frames = new Map(data.tracks.map((track) => [track.key, new Map()]));
     this.state = { ...start, shown: null };
     this.stage = new Stage(data);
     this.view = new View(data, this.stage);
-    this.player = new Player({ rate, seconds, onchange: () => this.draw() });
+    const sounding = { rate, seconds, onchange: () => this.draw() };
+    this.player = player ? Object.assign(player, sounding) : new Player(sounding);
     this.player.seamless = Boolean(data.loop);
     this.decode = createDecoder({ rate, seconds, probe: probe && { at: probe.at, bytes: asBytes(probe.sound) } });
     this.calm = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -67,6 +70,15 @@ export class Scrubber {
     if (failed) this.view.announce(`Step ${step} cannot be shown or played here: ${failed.reason}`);
   }
 
+  /** Takes what is decoded of a step: its bitmap, its samples or both. */
+  put({ track, step, ...decoded }) {
+    const held = this.frames.get(track);
+    held.set(step, Object.assign(held.get(step) || { track, step }, decoded));
+    if (track !== this.state.track) return;
+    this.view.ready(held);
+    this.show();
+  }
+
   /** The prepared frame nearest to the step that is asked for. */
   nearest(ready) {
     const { step, track } = this.state;
@@ -96,8 +108,10 @@ export class Scrubber {
 
   speak() {
     this.sounding = null;
+    if (this.retired) return;
     const frame = this.nearest((one) => one.samples);
     if (frame) this.player.setSound(frame.samples);
+    if (frame?.step !== this.state.step) this.miss(this.state);
   }
 
   choose(track) {
@@ -155,11 +169,18 @@ export class Scrubber {
     return samples && wav(cut(samples, rate, region, seamless), rate);
   }
 
-  remove() {
+  /** Leaves the page; its player goes on, for whoever takes it over. */
+  retire() {
+    this.retired = true;
+    clearTimeout(this.sounding);
     clearTimeout(this.beat);
     cancelAnimationFrame(this.beat);
-    this.player.close();
     this.view.root.remove();
+    return this.player;
+  }
+
+  remove() {
+    this.retire().close();
   }
 }
 

@@ -4,7 +4,7 @@ const SCROLLING = ["ArrowUp", "ArrowDown", "PageUp", "PageDown"]; // what a page
 const TYPED_IN = "input, textarea, select, [contenteditable]";
 
 /** Hands a file to the person; its name is made of plain letters only. */
-function download(blob, name) {
+export function download(blob, name) {
   const link = make("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
@@ -20,9 +20,10 @@ export class View {
     this.told = false;
     this.controls = createControls(data);
     this.steps = createSteps(data);
+    this.footer = createFooter(data);
     this.live = make("div", { class: "its-hidden", role: "status" });
     this.root = makeRoot("its-scrubber", "Scrubber: see and hear every step",
-      createHeader(data), stage.element, this.controls.element, this.steps.element, createFooter(data), this.live);
+      createHeader(data), stage.element, this.controls.element, this.steps.element, this.footer, this.live);
   }
 
   percent(step) {
@@ -40,10 +41,22 @@ export class View {
     controls.loop.addEventListener("click", () => this.repeat());
     controls.volume.addEventListener("input", () => on.player.setVolume(Number(controls.volume.value)));
     for (const button of controls.tracks.children) button.addEventListener("click", () => on.choose(button.dataset.track));
-    for (const [kind, suffix] of [["picture", "png"], ["sound", "wav"]])
-      root.querySelector(`[data-save=${kind}]`).addEventListener("click", () => this.save(kind, suffix));
+    this.offerToSave();
     root.addEventListener("keydown", (event) => this.key(event));
     if (steps.chart) this.bindPlot(steps.chart.element);
+  }
+
+  offerToSave() {
+    for (const [kind, suffix] of [["picture", "png"], ["sound", "wav"]])
+      this.footer.querySelector(`[data-save=${kind}]`).addEventListener("click", () => this.save(kind, suffix));
+  }
+
+  /** Says how it was made, once all of that is known. */
+  explain(data) {
+    const footer = createFooter(data);
+    this.footer.replaceWith(footer);
+    this.footer = footer;
+    this.offerToSave();
   }
 
   /** A button beside the slider that tells of the step to go on from; step 0 has nothing to keep. */
