@@ -14,7 +14,7 @@ from pathlib import Path
 from .. import __version__, web
 from ..writing import make_folder
 from .server import address, server
-from .shell import EXAMPLES, SOURCE, write_shell
+from .shell import EXAMPLES, write_shell
 
 __all__ = ["EXAMPLES", "address", "build", "is_current", "server", "write_shell"]
 

@@ -6,6 +6,7 @@ import errno
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 HOST = "127.0.0.1"
 
@@ -13,7 +14,7 @@ HOST = "127.0.0.1"
 class Handler(SimpleHTTPRequestHandler):
     """Files with the types that browsers insist on, and the two headers that threads need."""
 
-    extensions_map = {
+    extensions_map: ClassVar = {
         **SimpleHTTPRequestHandler.extensions_map,
         ".js": "text/javascript",
         ".mjs": "text/javascript",

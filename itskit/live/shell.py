@@ -36,6 +36,7 @@ def write_shell(out: Path, pair: Pair) -> None:
     left_out = shutil.ignore_patterns("*.py", "__*", "gallery")
     shutil.copytree(SOURCE, out, dirs_exist_ok=True, ignore=left_out)
     examples = [one for name in EXAMPLES if (one := _example(name, out, pair))]
+    shutil.copy(SOURCE.parents[1] / "models" / "pocket" / "ATTRIBUTION.md", out)
     surface = out / "page"
     light, dark = web.PALETTE["light"]["page"], web.PALETTE["dark"]["page"]
     ground = (
@@ -43,8 +44,9 @@ def write_shell(out: Path, pair: Pair) -> None:
         f"@media (prefers-color-scheme: dark) {{ body {{ background: {dark}; }} }}\n"
     )
     own = (SOURCE / "page" / "page.css").read_text(encoding="utf-8")
+    dress = web.style("scrubber.js", "weight_curve.js", "live.js")
     texts = {
-        "page.css": "\n".join([web.style("scrubber.js", "weight_curve.js", "live.js"), ground, own]),
+        "page.css": "\n".join([dress, ground, own]),
         "scrubber.css": web.style("scrubber.js"),
         "house.js": web.script("scrubber.js"),
         "curve.js": web.script("weight_curve.js"),

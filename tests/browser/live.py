@@ -11,21 +11,6 @@ from playwright.sync_api import Error
 PAGE = "document.querySelector('[data-part=page]').page"
 STATUS = "[data-part=status]"
 
-def until(page, expression, seconds=60):
-    """Waits until something is true in the page. Playwright's own way evaluates text in it, which the
-    page's policy refuses."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if page.evaluate(expression):
-                return
-        except Error as error:  # it is being loaded anew, or is not that far
-            last = error
-        else:
-            last = "it is false"
-        page.wait_for_timeout(20)
-    raise AssertionError(f"{expression}: {last} after {seconds} s")
-
 
 class Plain(SimpleHTTPRequestHandler):
     """What `python -m http.server` does: no headers of isolation."""
@@ -88,8 +73,8 @@ class Watched:
 
 
 def until(page, expression, seconds=60):
-    """Waits until something is true in the page. Playwright's own way evaluates text in it, which the
-    page's policy refuses."""
+    """Waits until something is true in the page. Playwright's own way evaluates text in it, which
+    the page's policy refuses."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:

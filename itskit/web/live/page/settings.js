@@ -120,10 +120,18 @@ function beyond(recipe, guides) {
   ].filter(Boolean);
 }
 
+/** The guides of a recipe; older ones said all of theirs beside the rest: "image_prompt", "image_scale". */
+function guidesOf(recipe) {
+  if (Array.isArray(recipe?.guides)) return recipe.guides;
+  const keys = ["prompt", "negative", "scale", "weight", "start", "stop", "view"];
+  const told = (name) => Object.fromEntries(keys.filter((key) => `${name}_${key}` in recipe).map((key) => [key, recipe[`${name}_${key}`]]));
+  return ["image", "sound"].map((name) => ({ name, ...told(name) })).filter(({ prompt }) => prompt);
+}
+
 /** Settings out of a recipe, over `usual`, and what of it this page cannot do, in words. Throws an
  *  Error for what is no recipe of itskit. */
 export function fromRecipe(recipe, usual) {
-  const guides = Array.isArray(recipe?.guides) ? recipe.guides : [];
+  const guides = guidesOf(recipe ?? {});
   const named = (name) => guides.find((guide) => guide?.name === name);
   if (!named("image") && !named("sound")) throw new Error("This is no recipe of itskit: it names no guides called image or sound.");
   const [found, missing] = [{ ...usual }, beyond(recipe, guides)];
