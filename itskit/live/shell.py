@@ -20,7 +20,7 @@ EXAMPLES = (
     "train_whistle", "heart_choir",
 )  # fmt: skip
 PICTURE, SOUND = "picture.png", "sound.mp3"
-LARGE = 1e6  # bytes; what the page loads when it is asked to compose
+WITH_GRAPHICS_CARD = "asyncify"  # in the name of what is loaded instead of a part of the rest
 
 
 def write_shell(out: Path, pair: Pair) -> None:
@@ -74,13 +74,19 @@ def _facts(out: Path, pair: Pair, examples: list[dict]) -> dict:
         "usual": {name: usual[name] for name in names},
         "weights_hash": pair.weights_hash,
         "examples": examples,
-        "large": [{"name": n, **told} for n, told in listed(out).items() if told["bytes"] >= LARGE],
+        "packed": _packed(out),
         "page": {  # of the one-file page that is saved
             "padding": "clamp(8px, 3vw, 40px)",
             "light": web.PALETTE["light"]["page"],
             "dark": web.PALETTE["dark"]["page"],
         },
     }
+
+
+def _packed(out: Path) -> list[dict]:
+    """What is loaded before anything is composed, on a CPU: the engine tells of it."""
+    told = json.loads((out / "engine.json").read_text(encoding="utf-8"))["files"]
+    return [one for one in told if WITH_GRAPHICS_CARD not in one["name"]]
 
 
 def _example(name: str, out: Path, pair: Pair) -> dict | None:

@@ -26,7 +26,7 @@ function recipeOf(settings) {
   return {
     itskit: "0.1.0", pair: "pocket", weights_hash: "fake", guides: ["image", "sound"].filter((name) => settings[`${name}_prompt`]).map(guide),
     num_inference_steps, rule: "mean", solver, spacing, width: 512, strength: 0.7, init_fit: "pad", init_background: "white",
-    init_start: 0, init_duration: null, crop: true, seeds: [seed], preset: null, init: null,
+    init_start: 0, init_duration: null, crop: true, seeds: [seed], preset: null, init: settings.init_told || null,
   };
 }
 
@@ -48,6 +48,7 @@ const answers = {
     const asked = await (await fetch(new URL("fake.json", base))).json(); // how a test wants it to behave
     self.slow = asked.slow;
     if (asked.fails) return say({ type: "error", message: asked.fails });
+    await (await fetch(new URL("networks/fake.bin", base))).arrayBuffer();
     for (const loaded of [1e6, 2e6, 3e6]) say({ type: "progress", what: "the networks", loaded, total: 3e6 });
     say({ type: "ready", device: "wasm", threads: 1, seconds: 0.1 });
   },

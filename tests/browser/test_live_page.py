@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 
 import itskit
 from itskit import export, recipes
-from itskit.live.shell import EXAMPLES, SOURCE, list_files, write_shell
+from itskit.live.shell import EXAMPLES, SOURCE, list_files, listed, write_shell
 from itskit.settings import Settings
 
 pytestmark = pytest.mark.browser
@@ -33,14 +34,17 @@ def pair():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, pair):
-    """The page with the worker that answers at once."""
-    out = tmp_path_factory.mktemp("live")
+    return fake(tmp_path_factory.mktemp("live"), pair)
+
+
+def fake(out, pair, **behaviour):
+    """The page with a worker that answers at once; `behaviour` is what it reads of itself."""
+    (out / "networks").mkdir()
+    (out / "networks" / "fake.bin").write_bytes(bytes(2_000_000))
+    told = {"files": [{"name": "networks/fake.bin", **listed(out)["networks/fake.bin"]}]}
+    (out / "engine.json").write_text(json.dumps(told), encoding="utf-8")
     write_shell(out, pair)
-    return with_fake(out)
-
-
-def with_fake(out, **behaviour):
-    shutil.copy(__file__.replace("test_live_page.py", "fake_engine.js"), out / "engine.js")
+    shutil.copy(Path(__file__).with_name("fake_engine.js"), out / "engine.js")
     (out / "fake.json").write_text(json.dumps(behaviour), encoding="utf-8")
     list_files(out)
     return out
@@ -76,8 +80,7 @@ def composed(watched):
 
 def another(watched, tmp_path, pair, **behaviour):
     """A folder of its own for a worker that behaves otherwise."""
-    write_shell(tmp_path, pair)
-    return served(with_fake(tmp_path, **behaviour))
+    return served(fake(tmp_path, pair, **behaviour))
 
 
 def settings_of(page):
@@ -106,20 +109,24 @@ def test_it_opens_with_a_picture_of_the_gallery_that_plays(page):
     assert page.locator(".its-step").is_visible() is False  # of one step
 
 
-def test_the_page_is_isolated_after_one_reload_and_never_loops(watched):
+@pytest.mark.parametrize(("cpus", "reloads"), [(2, 0), (8, 1)])
+def test_the_page_is_loaded_anew_once_where_threads_help_and_never_loops(watched, cpus, reloads):
     context = watched.context()
-    page = context.new_page()
+    context.add_init_script(
+        f"Object.defineProperty(navigator, 'hardwareConcurrency', {{value: {cpus}}})"
+    )
+    page = watched.watch(context.new_page())
     loads = []
     page.on("load", lambda: loads.append(1))
     page.goto(watched.home)
     until(page, f"{PAGE}.engine.state === 'ready'")
-    assert page.evaluate("crossOriginIsolated") is True
+    assert page.evaluate("crossOriginIsolated") is bool(reloads)
     page.wait_for_timeout(500)
-    assert len(loads) <= 2
+    assert len(loads) == 1 + reloads
     page.reload()
     until(page, f"{PAGE}.engine.state === 'ready'")
-    assert len(loads) <= 3
-    assert page.evaluate("crossOriginIsolated") is True
+    assert len(loads) == 2 + reloads
+    assert page.evaluate("crossOriginIsolated") is True  # by the service worker's headers
 
 
 def test_an_example_is_one_click_away(page):
@@ -325,7 +332,7 @@ def test_hostile_words_and_addresses_stay_text(watched, tmp_path, words):
     opened = page.context.new_page()
     watched.watch(opened)
     opened.goto(path.as_uri())
-    opened.wait_for_function(f"{SCRUBBER}?.complete")
+    until(opened, f"{SCRUBBER}?.complete")
     assert opened.locator(".its-prompt").all_text_contents() == [plain, plain]
     assert opened.evaluate("document.querySelectorAll('img, #scrubber script').length") == 0
 
@@ -366,7 +373,7 @@ def test_the_saved_page_is_the_scrubber_with_all_its_steps(composed, watched, tm
     assert path.stat().st_size < 4e6
     opened = watched.watch(composed.context.new_page())
     opened.goto(path.as_uri())
-    opened.wait_for_function(f"{SCRUBBER}?.complete")
+    until(opened, f"{SCRUBBER}?.complete")
     assert opened.evaluate(f"{SCRUBBER}.frames.get('clean').size") == 8
     for step in (0, 7):
         hertz = np.abs(np.fft.rfft(samples_of(opened, step))).argmax() * 16000 / 81920
@@ -542,8 +549,7 @@ def test_it_works_without_a_network_after_the_first_visit(browser, folder):
 
 
 def test_a_new_version_takes_the_place_of_the_old_one(browser, tmp_path, pair):
-    write_shell(tmp_path, pair)
-    with served(with_fake(tmp_path)) as home:
+    with served(fake(tmp_path, pair)) as home:
         watching = Watched(browser, home)
         page = watching.open()
         index = tmp_path / "index.html"

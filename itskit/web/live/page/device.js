@@ -3,6 +3,7 @@
 // The smallest module with an instruction of SIMD: v128.const and drop in one function.
 const SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 23, 1, 21, 0, 253, 12, ...Array(16).fill(0), 26, 11];
 const LEAST_MEMORY = 2; // GB, as browsers tell it: rounded, and not all of them
+const CPUS_FOR_THREADS = 6; // with which each of three networks side by side gets a second thread
 
 /** Why nothing can be composed here, in a sentence; "" where it can. */
 export function hindrance() {
@@ -20,9 +21,6 @@ export function isMetered() {
   return window.matchMedia("(pointer: coarse)").matches; // a phone whose browser does not tell
 }
 
-/** How many threads the networks get: WASM has them only in a page that is isolated. */
-export const threads = () => (window.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1);
-
 /** Whether all of some files (names and bytes) are in the cache already. */
 export async function isKept(files) {
   try {
@@ -32,6 +30,13 @@ export async function isKept(files) {
   } catch {
     return false; // no cache here: a private window, or no secure address
   }
+}
+
+/** Whether an isolated page composes more quickly: threads of WASM need one, workers and graphics do not. */
+async function threadsHelp() {
+  if (window.top !== window || (navigator.hardwareConcurrency || 1) < CPUS_FOR_THREADS) return false;
+  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  return !adapter || Boolean(adapter.isFallbackAdapter || adapter.info?.isFallbackAdapter);
 }
 
 /** Once a visit, the page is loaded anew so that the service worker can isolate it; never twice. */
@@ -60,6 +65,5 @@ export async function settle() {
   } catch {
     return; // the page works without it
   }
-  const helps = window.top === window && (navigator.hardwareConcurrency || 1) > 1;
-  if (serviceWorker.controller && !window.crossOriginIsolated && helps) reloadOnce();
+  if (serviceWorker.controller && !window.crossOriginIsolated && (await threadsHelp())) reloadOnce();
 }

@@ -2,7 +2,7 @@
 
 import { timesteps } from "../schedule.js";
 import { Beginning, readFile } from "./beginning.js";
-import { hindrance, isKept, isMetered, settle, threads } from "./device.js";
+import { hindrance, isKept, isMetered, settle } from "./device.js";
 import { Examples, fetched } from "./examples.js";
 import { FACTS } from "./facts.js";
 import { Form } from "./form.js";
@@ -13,12 +13,12 @@ import { Engine } from "./wire.js";
 
 const part = (name) => document.querySelector(`[data-part=${name}]`);
 const megabytes = (bytes) => Math.ceil(bytes / 1e6);
-const DOWNLOAD = FACTS.large.reduce((sum, { bytes }) => sum + bytes, 0);
+const DOWNLOAD = FACTS.packed.reduce((sum, { bytes }) => sum + bytes, 0);
 
 class Page {
   constructor() {
     this.asks = false; // whether the download waits for a press on Compose
-    this.running = null; // {settings, init, began}, of the composition under way
+    this.running = null; // {settings, began, steps, done}, of the composition under way
     this.queued = false; // whether to compose as soon as the engine is ready
     this.form = new Form(FACTS.usual, { compose: () => this.compose(), stop: () => this.stop(), change: () => {} });
     part("form").replaceChildren(this.form.root);
@@ -45,7 +45,7 @@ class Page {
     this.why = hindrance();
     if (this.why) return this.giveUp(this.why);
     await settle();
-    this.asks = isMetered() && !(await isKept(FACTS.large));
+    this.asks = isMetered() && !(await isKept(FACTS.packed));
     if (asked) this.queued = !this.asks;
     if (this.asks) this.offer();
     else this.load();
@@ -69,7 +69,7 @@ class Page {
     this.asks = false;
     this.form.go.textContent = "Compose";
     this.say("Loading the networks …");
-    this.engine.load({ threads: threads() });
+    this.engine.load();
   }
 
   giveUp(why) {
@@ -102,12 +102,12 @@ class Page {
     if (this.engine.state !== "ready") return this.busy(true);
     this.queued = false;
     const { init } = this.beginning;
-    if (init) Object.assign(settings, { init: await this.latentOf(init), strength: this.beginning.strength });
+    if (init) Object.assign(settings, { init: await this.latentOf(init), init_told: init.told, strength: this.beginning.strength });
     if (init && !settings.init) return;
     this.address = toAddress(settings, FACTS.usual);
     history.replaceState(null, "", `#${this.address}`);
     this.examples.mark(null);
-    this.running = { settings, init, began: performance.now() };
+    this.running = { settings, began: performance.now() };
     this.busy(true);
     this.say("Reading the words …");
     this.engine.compose(settings);
@@ -196,7 +196,6 @@ class Page {
   done(recipe) {
     const { running } = this;
     if (!running) return;
-    if (running.init) Object.assign(recipe, { init: running.init.told, strength: running.settings.strength });
     this.result.finish(recipe);
     this.busy(false);
     this.running = null;

@@ -126,8 +126,9 @@ export class Result {
     this.keeping?.();
   }
 
-  /** Asks for the sound of a step, once. */
+  /** Asks for the sound of a step, once; steps that pass by by themselves are only seen. */
   want(step) {
+    if (this.following && !this.scrubber.data.recipe) return;
     const frame = this.frame(step);
     if (!frame?.bitmap || frame.samples || this.wanted.has(step)) return;
     this.wanted.add(step);

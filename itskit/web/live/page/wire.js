@@ -15,7 +15,7 @@ export class Engine {
     this.answers = []; // who waits for what was analysed, in the order of the questions
   }
 
-  load({ threads, device = "auto" }) {
+  load() {
     if (this.state === "loading" || this.state === "ready") return;
     this.state = "loading";
     const base = new URL("../", import.meta.url).href;
@@ -23,7 +23,7 @@ export class Engine {
     this.worker.onmessage = ({ data }) => this.receive(data);
     this.worker.onerror = (event) => this.fail(event.message || "its files could not be read");
     this.worker.onmessageerror = () => this.fail("it sent what this browser cannot read");
-    this.worker.postMessage({ type: "load", base, threads, device });
+    this.worker.postMessage({ type: "load", base, threads: 0, device: "auto" });
     this.alarm = setTimeout(() => this.state === "loading" && !this.spoke && this.fail("it does not answer"), FIRST_WORD);
   }
 
