@@ -40,7 +40,7 @@ BENCHMARKS = $(filter-out $(LONG_BENCHMARKS), $(wildcard benchmarks/*.py))
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .NOTPARALLEL:
-.PHONY: help demo gallery book test test-fast test-unit test-notebooks test-browser lint lab bench chromium clean distclean
+.PHONY: help demo gallery book live test test-fast test-unit test-notebooks test-browser lint lab bench chromium clean distclean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1|/' \
@@ -62,6 +62,9 @@ lab: $(VENV)/.lab  ## open the notebooks in JupyterLab
 
 book: $(VENV)/.book  ## run the lessons, make a web site of them with gallery and reference: out/book
 	$(PY) docs/book/build.py --only "$$LESSONS" --out "$$OUT/book"
+
+live: $(VENV)/.itskit  ## make the live page, which composes in a browser: out/live
+	$(PY) -m itskit live --only-build --out "$$OUT/live"
 
 bench: $(VENV)/.itskit  ## time a step, a decode, a composition, a cold start
 	@for script in $(BENCHMARKS); do echo "== $$script"; $(PY) "$$script" || exit 1; done

@@ -236,6 +236,7 @@ def parser() -> argparse.ArgumentParser:
     again = command("again", "make a result from its recipe")
     printing = command("print", "print your own drawing into your own recording")
     listen = _add_listening(command)
+    _add_live(command)
     info = command("info", "show versions, weights and licences")
     _add_seed(compose)
     _add_seeds(hunt)
@@ -342,6 +343,16 @@ def _add_listening(command) -> argparse.ArgumentParser:
     heard.add_argument("key", metavar="KEY", type=file, help="the .key.json beside the page")
     heard.add_argument("answers", metavar="ANSWERS", type=file, nargs="+", help="their .jsonl")
     return listen
+
+
+def _add_live(command) -> None:
+    live = command("live", "compose in your browser: serve a page with the pocket pair in it")
+    live.add_argument("--out", default="out/live", type=Path, help="folder of the page (out/live)")
+    port = "port of this machine to serve it on, 0 for any that is free (8765 if it is)"
+    live.add_argument("--port", type=whole_number(0, 65535), metavar="N", help=port)
+    live.add_argument("--no-browser", action="store_true", help="do not open a browser (off)")
+    only = "make the folder, for a web server of your own, and do not serve it (off)"
+    live.add_argument("--only-build", action="store_true", help=only)
 
 
 def _add_pair(command: argparse.ArgumentParser, usual: str | None) -> None:

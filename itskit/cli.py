@@ -144,6 +144,17 @@ def _heard(args) -> None:
     print(listening.report(listening.read(args.answers, envelope)))
 
 
+def _live(args) -> None:
+    from itskit import live
+
+    if not live.is_current(args.out):
+        print(f"Making the live page in {args.out} ...", flush=True)
+        live.build(args.out)
+    if args.only_build:
+        return _made(args.out / "index.html", "any web server can serve this folder")
+    live.serve(args.out, args.port, browser=not args.no_browser)
+
+
 def _info(args) -> None:
     from .models.pocket.engines import engine_of
 
@@ -163,7 +174,7 @@ STOPPED = 130  # as shells say of what Ctrl-C ended
 
 COMMANDS = {
     "compose": _compose, "hunt": _hunt, "again": _again, "print": _print, "listen": _listen,
-    "heard": _heard, "info": _info,
+    "heard": _heard, "live": _live, "info": _info,
 }  # fmt: skip
 
 

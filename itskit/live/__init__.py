@@ -1,6 +1,6 @@
 """The live page: the pocket pair in a browser, with nothing to install (`itskit live`).
 
-`build` makes a static folder of it, which any host can serve; `server` serves it on this machine.
+`build` makes a static folder of it, which any host can serve; `serve` serves it on this machine.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 
 from .. import __version__, web
 from ..writing import make_folder
-from .server import address, server
+from .serving import serve, server
 from .shell import EXAMPLES, write_shell
 
-__all__ = ["EXAMPLES", "address", "build", "is_current", "server", "write_shell"]
+__all__ = ["EXAMPLES", "build", "is_current", "serve", "server", "write_shell"]
 
 MARK = ".itskit-live"  # says that a folder is ours, and what it was made of
 
@@ -76,6 +76,7 @@ def stamp() -> dict:
     package = Path(web.__file__).parent.parent
     parts = [p for p in sorted((package / "web").rglob("*")) if p.is_file()]
     parts += sorted((package / "live").glob("*.py"))
+    parts += sorted((package / "models" / "pocket").glob("*.py"))
     parts += [package / "models" / "pocket" / "weights" / "weights.json"]
     total = sha256()
     for path in parts:

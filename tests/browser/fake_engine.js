@@ -25,7 +25,7 @@ function recipeOf(settings) {
   const { num_inference_steps, solver, spacing, seed } = settings;
   return {
     itskit: "0.1.0", pair: "pocket", weights_hash: "fake", guides: ["image", "sound"].filter((name) => settings[`${name}_prompt`]).map(guide),
-    num_inference_steps, rule: "mean", solver, spacing, width: 512, strength: 0.7, init_fit: "pad", init_background: "white",
+    num_inference_steps, rule: "mean", solver, spacing, width: 512, strength: settings.strength, init_fit: "pad", init_background: "white",
     init_start: 0, init_duration: null, crop: true, seeds: [seed], preset: null, init: settings.init_told || null,
   };
 }

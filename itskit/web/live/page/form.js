@@ -102,8 +102,8 @@ export class Form {
   }
 
   seed() {
-    const input = make("input", { type: "number", name: "seed", min: 0, max: LARGEST_SEED, step: 1, "aria-label": "Seed", inputmode: "numeric" });
-    input.addEventListener("input", () => { if (/^\d{1,16}$/.test(input.value)) this.change({ seed: bounded("seed", input.value) }); });
+    const input = make("input", { type: "number", name: "seed", min: -LARGEST_SEED, max: LARGEST_SEED, step: 1, "aria-label": "Seed", inputmode: "numeric" });
+    input.addEventListener("input", () => { if (/^-?\d{1,16}$/.test(input.value)) this.change({ seed: bounded("seed", input.value) }); });
     this.tellers.push(({ seed }) => { if (Number(input.value) !== seed || !input.value) input.value = seed; });
     const dice = make("button", { type: "button", class: "its-press its-dice", text: "Another seed", title: "Another seed, and compose (N)" });
     dice.addEventListener("click", () => this.roll());

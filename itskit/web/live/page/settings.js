@@ -6,7 +6,7 @@ export const LARGEST_SEED = Number.MAX_SAFE_INTEGER; // 2**53 - 1, as in Python
 
 // name -> what it is called in an address, and between which numbers it lies.
 const NUMBERS = {
-  seed: { key: "seed", low: 0, high: LARGEST_SEED, whole: true },
+  seed: { key: "seed", low: -LARGEST_SEED, high: LARGEST_SEED, whole: true },
   num_inference_steps: { key: "steps", low: 1, high: LONGEST, whole: true },
   image_scale: { key: "image_scale", low: 0, high: 50 },
   sound_scale: { key: "sound_scale", low: 0, high: 50 },
@@ -108,12 +108,14 @@ function readGuide(name, guide, found, missing) {
 /** What a recipe says that only Python can do. */
 function beyond(recipe, guides) {
   const rule = recipe.rule?.name ?? recipe.rule ?? "mean";
+  const seed = recipe.seeds?.[recipe.item ?? 0];
   const others = guides.filter((guide) => !["image", "sound"].includes(guide?.name)).length;
   return [
     rule !== "mean" && `the rule ${rule}`,
     others && "further guides",
     (recipe.pair ?? "pocket") !== "pocket" && `the pair ${recipe.pair}`,
     (recipe.width ?? 512) !== 512 && `a canvas of ${recipe.width} pixels`,
+    Math.abs(seed) > LARGEST_SEED && "a seed of more than 53 bits",
     recipe.branch && "the run that it went on from",
     recipe.init && `the ${recipe.init.kind === "Sound" ? "recording" : "picture"} that it began with: drop that, too`,
     ...Object.entries(WORDS).map(([name, { among }]) => name in recipe && !among.includes(recipe[name]) && `the ${name} ${recipe[name]}`),
