@@ -4,7 +4,7 @@ const SCROLLING = ["ArrowUp", "ArrowDown", "PageUp", "PageDown"]; // what a page
 const TYPED_IN = "input, textarea, select, [contenteditable]";
 
 /** Hands a file to the person; its name is made of plain letters only. */
-export function download(blob, name) {
+export function saveFile(blob, name) {
   const link = make("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
@@ -84,7 +84,7 @@ export class View {
   async save(kind, suffix) {
     const { step, track } = this.on.state;
     const file = await this.on[kind]();
-    if (file) download(file, `${this.data.name}-step-${step}-${track}.${suffix}`);
+    if (file) saveFile(file, `${this.data.name}-step-${step}-${track}.${suffix}`);
   }
 
   /** A key that was pressed here or, in a page of its own, wherever nothing else needs it. */

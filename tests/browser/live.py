@@ -1,36 +1,11 @@
-"""The live page in a real Chromium: served by a plain static server, and watched."""
+"""The live page in a real Chromium, watched."""
 
-import threading
 import time
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 from playwright.sync_api import Error
 
 PAGE = "document.querySelector('[data-part=page]').page"
 STATUS = "[data-part=status]"
-
-
-class Plain(SimpleHTTPRequestHandler):
-    """What `python -m http.server` does: no headers of isolation."""
-
-    def log_message(self, *_):
-        pass
-
-
-@contextmanager
-def served(folder):
-    """The address of a folder on a plain static server."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Plain, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://localhost:{server.server_address[1]}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class Watched:
@@ -60,7 +35,7 @@ class Watched:
         if request.url.startswith("http") and not request.url.startswith(self.home):
             self.errors.append(f"fetched from elsewhere: {request.url}")
 
-    def open(self, address="", *, context=None, ready=True, **options):
+    def visit(self, address="", *, context=None, ready=True, **options):
         page = self.watch((context or self.context(**options)).new_page())
         page.goto(self.home + address)
         if ready:

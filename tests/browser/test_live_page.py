@@ -11,7 +11,8 @@ import pytest
 import soundfile
 from a_run import NASTY
 from listening import LISTEN, SCRUBBER, heard, pixels, samples_of
-from live import PAGE, STATUS, Watched, served, until
+from live import PAGE, STATUS, Watched, until
+from live_folder import served
 from PIL import Image
 
 import itskit
@@ -67,13 +68,13 @@ def watched(browser, home):
 
 @pytest.fixture
 def page(watched):
-    return watched.open(viewport={"width": 1100, "height": 900})
+    return watched.visit(viewport={"width": 1100, "height": 900})
 
 
 @pytest.fixture
 def composed(watched):
     """A page that was opened by a link to a result, and has composed it."""
-    page = watched.open(WORDS, viewport={"width": 1100, "height": 900})
+    page = watched.visit(WORDS, viewport={"width": 1100, "height": 900})
     until(page, f"{DONE} && {PAGE}.result.scrubber.data.count === 8")
     return page
 
@@ -148,7 +149,7 @@ def test_an_example_is_one_click_away(page):
 
 def test_each_step_is_seen_as_it_comes_and_sounds_when_it_is_scrubbed_to(watched, tmp_path, pair):
     with another(watched, tmp_path, pair, slow=120) as watched.home:
-        page = watched.open(viewport={"width": 1100, "height": 900})
+        page = watched.visit(viewport={"width": 1100, "height": 900})
         page.locator(".its-go").click()
         assert page.locator(".its-stop").is_visible()
         seen, told = {}, set()
@@ -171,9 +172,28 @@ def test_each_step_is_seen_as_it_comes_and_sounds_when_it_is_scrubbed_to(watched
         assert hertz == pytest.approx(660, abs=1)
 
 
+def test_steps_sound_as_they_come_while_it_plays_where_there_are_cpus_for_that(
+    watched, tmp_path, pair
+):
+    with another(watched, tmp_path, pair, slow=150) as watched.home:
+        for cpus in (2, 8):
+            context = watched.context()
+            context.add_init_script(
+                f"Object.defineProperty(navigator, 'hardwareConcurrency', {{value: {cpus}}})"
+            )
+            page = watched.visit(context=context)
+            page.locator(".its-play").click()
+            page.locator(".its-go").click()
+            until(page, f"{PAGE}.running?.steps")
+            until(page, f"!{PAGE}.running")
+            frames = f"[...{SCRUBBER}.frames.get('clean').values()]"
+            sounding = page.evaluate(f"{frames}.filter((one) => one.samples).length")
+            assert sounding == 1 if cpus == 2 else sounding > 3
+
+
 def test_whoever_looks_at_an_earlier_step_is_left_there(watched, tmp_path, pair):
     with another(watched, tmp_path, pair, slow=150) as watched.home:
-        page = watched.open()
+        page = watched.visit()
         page.locator(".its-go").click()
         until(page, f"{PAGE}.running.done >= 3")
         page.locator(".its-step").focus()
@@ -186,7 +206,7 @@ def test_a_run_can_be_stopped_and_the_sound_plays_on(watched, tmp_path, pair):
     with another(watched, tmp_path, pair, slow=200) as watched.home:
         context = watched.context(viewport={"width": 1100, "height": 900})
         context.add_init_script(LISTEN)
-        page = watched.open(context=context)
+        page = watched.visit(context=context)
         page.locator(".its-play").click()
         page.locator(".its-go").click()
         until(page, f"{PAGE}.running?.done >= 2")
@@ -276,7 +296,7 @@ def test_a_result_is_a_link(composed, watched):
     assert page.locator("[data-save=link]").inner_text() == "Copied"
     link = page.evaluate("window.copied")
     assert link == page.url
-    other = watched.open(link.removeprefix(watched.home))
+    other = watched.visit(link.removeprefix(watched.home))
     until(other, f"{DONE} && {SCRUBBER}.data.count === 10")
     assert other.evaluate(f"{SCRUBBER}.data.recipe") == made
     other.evaluate("location.hash = 'image=a+crown&sound=horns&seed=2'")
@@ -318,7 +338,9 @@ def test_numbers_in_an_address_stay_in_their_bounds(page, said, expected):
     ],
 )
 def test_hostile_words_and_addresses_stay_text(watched, tmp_path, words):
-    page = watched.open(f"#image={quote(words)}&sound={quote(words)}&seed=1", accept_downloads=True)
+    page = watched.visit(
+        f"#image={quote(words)}&sound={quote(words)}&seed=1", accept_downloads=True
+    )
     until(page, f"{DONE} && {SCRUBBER}.data.recipe?.seeds[0] === 1")
     plain = words.strip()
     assert settings_of(page)["image_prompt"] == words
@@ -499,7 +521,7 @@ SMALL = {
 def test_a_machine_that_is_too_small_is_told_so_and_plays_the_gallery(watched, why):
     context = watched.context()
     context.add_init_script(SMALL[why])
-    page = watched.open(context=context, ready=False)
+    page = watched.visit(context=context, ready=False)
     until(page, f"{PAGE}?.why")
     assert why.split()[-1] in status(page)
     assert page.locator(".its-go").is_disabled()
@@ -510,7 +532,7 @@ def test_a_machine_that_is_too_small_is_told_so_and_plays_the_gallery(watched, w
 
 def test_an_engine_that_fails_is_told_and_the_gallery_plays(watched, tmp_path, pair):
     with another(watched, tmp_path, pair, fails="out of memory.") as watched.home:
-        page = watched.open(ready=False)
+        page = watched.visit(ready=False)
         until(page, f"{PAGE}?.why")
         assert status(page).startswith("The engine cannot run here: out of memory. The pictures")
         assert page.locator("[data-part=examples] button").nth(0).is_enabled()
@@ -522,7 +544,7 @@ def test_a_large_download_is_asked_for_where_it_costs(watched):
     context.add_init_script(
         "Object.defineProperty(navigator, 'connection', {value: {saveData: true}})"
     )
-    page = watched.open(WORDS, context=context, ready=False)
+    page = watched.visit(WORDS, context=context, ready=False)
     until(page, f"{PAGE}?.asks")
     assert page.locator(".its-go").inner_text().startswith("Load ")
     page.wait_for_timeout(300)
@@ -535,7 +557,7 @@ def test_a_large_download_is_asked_for_where_it_costs(watched):
 def test_it_works_without_a_network_after_the_first_visit(browser, folder):
     with served(folder) as home:
         watching = Watched(browser, home)
-        page = watching.open()
+        page = watching.visit()
     page.reload()  # the server is gone
     until(page, f"{PAGE}.engine.state === 'ready'")
     page.locator("[data-part=examples] button").nth(3).click()
@@ -551,7 +573,7 @@ def test_it_works_without_a_network_after_the_first_visit(browser, folder):
 def test_a_new_version_takes_the_place_of_the_old_one(browser, tmp_path, pair):
     with served(fake(tmp_path, pair)) as home:
         watching = Watched(browser, home)
-        page = watching.open()
+        page = watching.visit()
         index = tmp_path / "index.html"
         text = index.read_text(encoding="utf-8")
         index.write_text(text.replace("Images that sound</h1>", "New</h1>"), encoding="utf-8")
@@ -574,7 +596,7 @@ def test_a_new_version_takes_the_place_of_the_old_one(browser, tmp_path, pair):
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark"), (360, "light")])
 def test_it_fits_a_telephone_and_every_control_has_a_name(watched, width, scheme):
     size = {"width": width, "height": 740}
-    page = watched.open(WORDS, viewport=size, color_scheme=scheme, reduced_motion="reduce")
+    page = watched.visit(WORDS, viewport=size, color_scheme=scheme, reduced_motion="reduce")
     until(page, f"{DONE} && {SCRUBBER}.data.count === 8")
     for summary in page.locator("summary").all():
         summary.click()
@@ -583,8 +605,9 @@ def test_it_fits_a_telephone_and_every_control_has_a_name(watched, width, scheme
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     nameless = page.evaluate(
         """() => [...document.querySelectorAll(
-        'button, input:not([type=file]), [role=slider], progress')].filter((e) => !(e.getAttribute('aria-label') || e.textContent.trim()
-        || e.closest('label')?.textContent.trim())).map((e) => e.outerHTML)"""
+          "button, input:not([type=file]), [role=slider], progress")].filter((e) => !(
+          e.getAttribute("aria-label") || e.textContent.trim()
+          || e.closest("label")?.textContent.trim())).map((e) => e.outerHTML)"""
     )
     assert nameless == []
     card, go = (page.evaluate(f"getComputedStyle(document.querySelector('{name}')).backgroundColor")
@@ -605,7 +628,7 @@ def test_opened_from_a_disk_it_says_what_to_do(browser, folder):
 
 
 def test_the_policy_refuses_what_is_not_the_pages_own(watched):
-    page = watched.open()
+    page = watched.visit()
     tried = page.evaluate(
         """async () => {
           const refused = [];

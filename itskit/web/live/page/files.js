@@ -126,7 +126,7 @@ function inPage(bytes) {
 function kindOf(bytes) {
   if (SIGNATURE.every((byte, k) => bytes[k] === byte)) return "png";
   if (latin(bytes.subarray(0, 4)) === "RIFF" && latin(bytes.subarray(8, 12)) === "WAVE") return "wav";
-  return /^\s*(\uFEFF)?\s*[{<]/.test(utf8(bytes.subarray(0, 64))) ? "text" : "other";
+  return /^\s*(\uFEFF)?\s*[\x7b<]/.test(utf8(bytes.subarray(0, 64))) ? "text" : "other";
 }
 
 /** The recipe in the bytes of a file, or null. */

@@ -1,8 +1,8 @@
 // Words, seed and settings: what a person asks for.
 
 import { guideColor, make } from "./house.js";
-import curve from "./curve.js";
 import { balanceOf, bounded, LARGEST_SEED, stretched, weightsOf } from "./settings.js";
+import { Weight } from "./weight.js";
 
 // name, label, what its ends mean, the numbers between which it can be dragged, a stride.
 const DIALS = [
@@ -15,29 +15,6 @@ const MORE = [
   ["image_start", "The picture joins at", "the beginning", "the end", 0, 0.95, 0.05],
   ["sound_start", "The sound joins at", "the beginning", "the end", 0, 0.95, 0.05],
 ];
-const SHAPES = { "warm start": (k, n) => (k / n < 0.1 ? 0 : 0.5), constant: () => 0.5, alternate: (k) => k % 2 };
-
-/** The values of a widget's model, for an instrument that stands in a page. */
-class Values {
-  constructor(values, told) {
-    Object.assign(this, { values, told, followers: [] });
-  }
-
-  get(name) { return this.values[name]; }
-
-  set(name, value) { this.values[name] = value; }
-
-  on(event, tell) { this.followers.push(tell); }
-
-  off() {}
-
-  save_changes() { this.told(this.values.values); }
-
-  replace(values) {
-    Object.assign(this.values, values);
-    for (const tell of this.followers) tell();
-  }
-}
 
 const labelled = (label, ...parts) => make("label", { class: "its-dial" }, make("span", { text: label }), ...parts);
 
@@ -138,35 +115,9 @@ export class Form {
   }
 
   curve() {
-    const presets = (count) => Object.fromEntries(Object.entries(SHAPES).map(([name, shape]) => [name, Array.from({ length: count }, (_, k) => shape(k, count))]));
-    const drawn = (values) => {
-      const flat = values.every((value) => Math.abs(value - values[0]) < 1e-6);
-      const rounded = values.map((value) => Number(value.toFixed(3)));
-      this.change(weightsOf(flat ? rounded[0] : rounded));
-    };
-    const model = new Values({ values: [0.5, 0.5], presets: presets(2), label: "the picture's weight" }, drawn);
-    const host = make("div");
-    const folded = make("details", { class: "its-fold" }, make("summary", { text: "Weight over the run" }), host);
-    folded.addEventListener("toggle", () => {
-      if (!folded.open || host.firstChild) return;
-      curve.render({ model, el: host });
-      this.tell();
-    });
-    this.tellers.push(({ num_inference_steps: count }) => {
-      const { balance } = this;
-      if (!host.firstChild) return;
-      if (model.values.presets.constant.length !== count) this.reshape(host, model, presets(count));
-      model.replace({ values: Array.isArray(balance) ? balance : Array(count).fill(balance) });
-    });
-    return folded;
-  }
-
-  /** The curve's presets belong to a number of steps: for another one it is built anew. */
-  reshape(host, model, presets) {
-    const count = presets.constant.length;
-    model.followers.length = 0;
-    Object.assign(model.values, { presets, values: stretched(model.values.values, count) });
-    if (count > 1) curve.render({ model, el: host });
+    const weight = new Weight((balance) => this.change(weightsOf(balance)));
+    this.tellers.push(({ num_inference_steps: count }) => weight.show(this.balance, count));
+    return weight.element;
   }
 
   more() {

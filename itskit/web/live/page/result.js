@@ -1,11 +1,12 @@
 // What is seen and heard: the house's scrubber, fed step by step, and the files that it can be kept as.
 
-import { Scrubber, download, make, wav } from "./house.js";
+import { Scrubber, make, saveFile, wav } from "./house.js";
 import { asText, pageWith, pngWith, wavWith } from "./files.js";
 import { FACTS } from "./facts.js";
 
 const TRACK = "clean";
 const POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:";
+const CPUS_FOR_SOUND = 4; // with which sounds of passing steps do not slow a run down
 const IN_BASE64 = 0x8000; // bytes that are turned into letters at a time
 
 const bytesOf = async (blob) => new Uint8Array(await blob.arrayBuffer());
@@ -98,6 +99,7 @@ export class Result {
     const player = this.scrubber?.retire();
     player?.setRegion(null);
     Object.assign(this, { settings, run });
+    document.title = [...promptsOf(settings).map(({ text }) => text.slice(0, 60)), "Images that sound"].join(" · ");
     this.wanted.clear();
     const data = factsOf(settings, { count, timesteps, recipe });
     const miss = ({ step }) => this.want(step);
@@ -126,9 +128,11 @@ export class Result {
     this.keeping?.();
   }
 
-  /** Asks for the sound of a step, once; steps that pass by by themselves are only seen. */
+  /** Asks for the sound of a step, once. Steps that pass by by themselves are only seen, unless it plays
+   *  and there are CPUs for that: then one at a time is made to be heard. */
   want(step) {
-    if (this.following && !this.scrubber.data.recipe) return;
+    const passing = this.following && !this.scrubber.data.recipe;
+    if (passing && !(this.player.playing && navigator.hardwareConcurrency >= CPUS_FOR_SOUND && !this.wanted.size)) return;
     const frame = this.frame(step);
     if (!frame?.bitmap || frame.samples || this.wanted.has(step)) return;
     this.wanted.add(step);
@@ -182,7 +186,7 @@ export class Result {
     const [template, style, script] = await Promise.all(["template.html", "scrubber.css", "house.js"].map(file));
     const fields = { ...FACTS.page, policy: POLICY, style, script, main: "scrubber", mount: "mountPage" };
     const data = { ...scrubber.data, title: promptsOf(this.settings).map(({ text }) => text).join(" + "), frames };
-    download(new Blob([pageWith(template, fields, data)], { type: "text/html" }), `${data.name}.html`);
+    saveFile(new Blob([pageWith(template, fields, data)], { type: "text/html" }), `${data.name}.html`);
     button.disabled = false;
     button.textContent = "Save page";
   }
