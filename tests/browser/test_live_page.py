@@ -1,6 +1,7 @@
 """The live page in a real Chromium, from a static server, with a worker that answers at once."""
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -650,3 +651,42 @@ def test_the_policy_refuses_what_is_not_the_pages_own(watched):
     assert {"script-src-elem", "img-src", "connect-src", "style-src-attr"} <= set(refused)
     assert watched.errors  # the test's own deeds are seen; nothing else is in this page
     watched.errors.clear()
+
+
+# ---- the real engine -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory, live_engine, pair):
+    """The page with its own engine, as `itskit live` makes it."""
+    out = tmp_path_factory.mktemp("real") / "live"
+    shutil.copytree(live_engine, out, copy_function=os.link)  # sixty megabytes, once
+    write_shell(out, pair)
+    return out
+
+
+def test_two_steps_with_the_real_networks_are_those_of_python(browser, real, tmp_path, pair):
+    assert sum(path.stat().st_size for path in real.rglob("*") if path.is_file()) < 60e6
+    with served(real) as home:
+        watching = Watched(browser, home)
+        page = watching.visit("#image=a+palm+tree&sound=birds+chirping&seed=3&steps=2", ready=False)
+        until(page, f"{DONE} && {SCRUBBER}?.data.recipe?.num_inference_steps === 2", 120)
+        path = saved(page, "picture", tmp_path)
+        sound = saved(page, "sound", tmp_path)
+        heard_there = samples_of(page, 1)
+        watching.close()
+    assert watching.errors == []
+    result = itskit.recompose(pair, export.read_recipe(path))
+    assert recipes.prompts(result.recipe) == ["a palm tree", "birds chirping"]
+    seen = np.asarray(Image.open(path).convert("L"), dtype=int)
+    assert np.abs(seen - np.asarray(result.picture().image, dtype=int)).max() <= 2
+    truth = result.sound().audible().samples
+    spectra = [np.log10(spectrum_of(y) + 1e-3) for y in (heard_there, truth)]
+    assert np.abs(spectra[0] - spectra[1]).mean() < 0.1
+    assert export.read_recipe(sound) == export.read_recipe(path)
+
+
+def spectrum_of(samples):
+    """Magnitudes (frames, bins): two sounds of one spectrogram may differ in phase alone."""
+    frames = np.lib.stride_tricks.sliding_window_view(samples, 1024)[::256]
+    return np.abs(np.fft.rfft(frames * np.hanning(1024), axis=1))
