@@ -61,7 +61,7 @@ lab: $(VENV)/.lab  ## open the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks
 
 book: $(VENV)/.book  ## run the lessons, make a web site of them with gallery and reference: out/book
-	$(PY) docs/book/build.py --only "$$LESSONS" --out "$$OUT/book"
+	$(PY) docs/book/build.py --only "$$LESSONS" --out "$$OUT/book" --live "$$OUT/live"
 
 live: $(VENV)/.itskit  ## make the live page, which composes in a browser: out/live
 	$(PY) -m itskit live --only-build --out "$$OUT/live"

@@ -286,3 +286,20 @@ def test_the_gain_is_computed_as_it_is_explained():
     pre, post, gain = map(float, re.search(r"From (\d+) to (\d+) per cent .*? = (0\.\d+)\$", GUIDE)
                           .groups())  # fmt: skip
     assert round((post - pre) / (100 - pre), 2) == gain
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_the_book_takes_the_live_page_along_if_it_is_up_to_date(tmp_path, monkeypatch, made):
+    live, extra, source = (tmp_path / name for name in ("live", "extra", "source"))
+    for folder in (live, extra, source):
+        folder.mkdir()
+    (live / "index.html").write_text("composes", encoding="utf-8")
+    monkeypatch.setattr("itskit.live.is_current", lambda folder: made and folder == live)
+    assert assemble.has_live(live, extra) is made
+    assert (extra / "live" / "index.html").exists() is made
+    assemble.contents(source, [], [], made)
+    index = (source / "index.md").read_text(encoding="utf-8")
+    assert ('href="live/index.html"' in index) is made
+    assert ("`itskit live`" in index) is not made
+    assert "@" not in index.replace("git@", "")
+    assert assemble.has_live(None, extra) is False

@@ -37,7 +37,9 @@ def guides() -> list[Path]:
     return sorted((ROOT / "docs").glob("*.md"))
 
 
-def assemble(source: Path, extra: Path, cache: Path, chosen: list[Path]) -> None:
+def assemble(
+    source: Path, extra: Path, cache: Path, chosen: list[Path], live: Path | None = None
+) -> None:
     """Write all that the book is made of.
 
     Parameters
@@ -50,6 +52,8 @@ def assemble(source: Path, extra: Path, cache: Path, chosen: list[Path]) -> None
         Where what the lessons showed is kept.
     chosen : list of Path
         The lessons.
+    live : Path, optional
+        Where the live page is, if it was made; the book takes it along if it is up to date.
     """
     for folder in (source, extra):
         shutil.rmtree(folder, ignore_errors=True)
@@ -75,13 +79,32 @@ def assemble(source: Path, extra: Path, cache: Path, chosen: list[Path]) -> None
         (source / "gallery" / picture.parent.name).mkdir(parents=True)
         shutil.copy(picture, source / "gallery" / picture.parent.name)
     shutil.copy(ROOT / "docs" / "scrubber.gif", source)
-    contents(source, chosen, reference(source / "api"))
+    contents(source, chosen, reference(source / "api"), has_live(live, extra))
 
 
-def contents(source: Path, chosen: list[Path], names: list[str]) -> None:
-    """Write the first page, which lists all others; `names` are the pages of the reference."""
+def has_live(live: Path | None, extra: Path) -> bool:
+    """Whether the live page is there and up to date; then it is copied to `extra`."""
+    from itskit.live import is_current
+
+    if live is None or not is_current(live):
+        return False
+    shutil.copytree(live, extra / "live")
+    return True
+
+
+LIVE = {
+    True: '<a href="live/index.html">Compose in your browser</a>: the live page makes pictures and '
+    "sounds of your own words, where this book lies on a web server.",
+    False: "`itskit live` composes in your browser ([more](docs/live.md)).",
+}
+
+
+def contents(source: Path, chosen: list[Path], names: list[str], is_live: bool = False) -> None:
+    """Write the first page, which lists all others; `names` are the pages of the reference,
+    `is_live` says whether the live page is in the book."""
     index = (HERE / "index.txt").read_text(encoding="utf-8")
     listed = {"lessons": "\n".join(map(entry, chosen)), "reference": "\n".join(names)}
+    listed["live"] = LIVE[is_live]
     listed["guides"] = "\n".join(f"docs/{p.stem}" for p in guides() if p.stem not in PLACED)
     for name, lines in listed.items():
         index = index.replace(f"@{name}@", lines)
