@@ -94,7 +94,7 @@ export function createFooter(data) {
   return make("footer", { class: "its-footer" },
     make("details", {}, make("summary", { text: "How it was made" }), list),
     ...(data.again ? [make("details", { class: "its-again" }, make("summary", { text: "Make it again" }), createLine("Python", data.again.python), createLine("the command line", data.again.shell))] : []),
-    make("details", {}, make("summary", { text: "Keys" }), make("p", { text: keys })),
+    make("details", { class: "its-keyboard" }, make("summary", { text: "Keys" }), make("p", { text: keys })),
     make("button", { type: "button", "data-save": "picture", text: "Save picture", title: "The picture of this step as PNG" }),
     make("button", { type: "button", "data-save": "sound", text: "Save sound", title: "What plays now, the region if there is one, as WAV" }),
     make("p", { class: "its-from" }, "Made with ", make("a", { href: HOME, target: "_blank", rel: "noopener", text: "itskit" }), ", images that sound"));

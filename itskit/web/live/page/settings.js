@@ -92,12 +92,15 @@ function weightIn(weight) {
   return Array.isArray(each) && each.length && each.every((one) => typeof one === "number" && one >= 0) ? each : null;
 }
 
+const brief = (value) => String(value).slice(0, 40);
+
 /** One guide's settings, written into `found`; what is left out is told in `missing`. */
 function readGuide(name, guide, found, missing) {
   for (const key of ["prompt", "negative"]) found[`${name}_${key}`] = typeof guide[key] === "string" ? guide[key] : "";
   for (const key of ["scale", "start", "stop"]) {
     const value = bounded(`${name}_${key}`, guide[key] ?? NaN);
     if (value !== null) found[`${name}_${key}`] = value;
+    if (key in guide && value !== guide[key]) missing.push(`the ${name}'s ${key} of ${brief(guide[key])}`);
   }
   const weight = weightIn(guide.weight ?? 0.5);
   if (weight === null) missing.push(`the ${name}'s map of weights`);
@@ -111,14 +114,15 @@ function beyond(recipe, guides) {
   const seed = recipe.seeds?.[recipe.item ?? 0];
   const others = guides.filter((guide) => !["image", "sound"].includes(guide?.name)).length;
   return [
-    rule !== "mean" && `the rule ${rule}`,
+    rule !== "mean" && `the rule ${brief(rule)}`,
     others && "further guides",
-    (recipe.pair ?? "pocket") !== "pocket" && `the pair ${recipe.pair}`,
-    (recipe.width ?? 512) !== 512 && `a canvas of ${recipe.width} pixels`,
+    (recipe.pair ?? "pocket") !== "pocket" && `the pair ${brief(recipe.pair)}`,
+    (recipe.width ?? 512) !== 512 && `a canvas of ${brief(recipe.width)} pixels`,
+    recipe.num_inference_steps > LONGEST && `more than ${LONGEST} steps`,
     Math.abs(seed) > LARGEST_SEED && "a seed of more than 53 bits",
     recipe.branch && "the run that it went on from",
     recipe.init && `the ${recipe.init.kind === "Sound" ? "recording" : "picture"} that it began with: drop that, too`,
-    ...Object.entries(WORDS).map(([name, { among }]) => name in recipe && !among.includes(recipe[name]) && `the ${name} ${recipe[name]}`),
+    ...Object.entries(WORDS).map(([name, { among }]) => name in recipe && !among.includes(recipe[name]) && `the ${name} ${brief(recipe[name])}`),
   ].filter(Boolean);
 }
 

@@ -1,6 +1,6 @@
 // The page's end of the wire to the worker that composes: `engine.js` beside this folder.
 
-const FIRST_WORD = 20000; // ms in which a worker that lives says something
+const FIRST_WORD = 60000; // ms in which a worker that lives says something
 
 /** `on` is told of what the worker says, each by its type: progress, ready, step, sound, done,
  *  thumbnail, analysed, error. What belongs to a run that another has replaced is left out. */
