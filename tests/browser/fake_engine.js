@@ -59,7 +59,8 @@ const answers = {
   hear({ id, step }) {
     say({ type: "sound", id, step, samples: sine(step), sr: 16000 });
   },
-  async thumbnails({ id, seeds }) {
+  async thumbnails({ id, seeds, settings }) {
+    if (!settings.image_prompt && !settings.sound_prompt) return say({ type: "error", id, message: "Both prompts are empty." });
     for (const seed of seeds) {
       await wait(5);
       say({ type: "thumbnail", id, seed, pixels: gradient(0, 1, seed, [256, 64]) });

@@ -141,6 +141,7 @@ def test_an_example_is_one_click_away(page):
         k: asked[k] for k in ("image_prompt", "sound_prompt")
     }
     assert said["seed"] == recipe["seeds"][0]
+    assert status(page).startswith("See a sailboat, hear a piano playing. Press Compose")
     assert page.locator("[aria-current]").count() == 1
     assert parse_qs(urlsplit(page.url).fragment)["image"] == [asked["image_prompt"]]
 
@@ -515,6 +516,19 @@ def test_a_row_of_seeds_is_drafted_and_one_is_composed(page):
     assert page.locator(".its-draft").first.inner_text() == "seed 10"
 
 
+def test_drafts_of_no_words_are_refused_and_disturb_no_run(watched, tmp_path, pair):
+    with another(watched, tmp_path, pair, slow=100) as watched.home:
+        page = watched.visit()
+        page.locator(".its-go").click()
+        until(page, f"{PAGE}.running?.done >= 1")
+        for name in ("image_prompt", "sound_prompt"):
+            page.locator(f"[name={name}]").fill("")
+        page.get_by_text("Draft 6 seeds").click()
+        until(page, "document.querySelectorAll('.its-draft').length === 0")
+        until(page, f"!{PAGE}.running")
+        assert status(page).startswith("Composed in")
+
+
 # ---- kind to its visitors ------------------------------------------------------------------------
 
 SMALL = {
@@ -556,9 +570,14 @@ def test_a_large_download_is_asked_for_where_it_costs(watched):
     assert page.locator(".its-go").inner_text().startswith("Load ")
     page.wait_for_timeout(300)
     assert page.evaluate(f"{PAGE}.engine.state") == "none"
+    page.locator(".its-dice").click()
+    assert page.get_by_text("Draft 6 seeds").is_disabled()
+    assert page.evaluate(f"{PAGE}.engine.state") == "none"
+    seed = settings_of(page)["seed"]
     page.locator(".its-go").click()
-    until(page, f"{DONE} && {SCRUBBER}.data.recipe?.seeds[0] === 7")
+    until(page, f"{DONE} && {SCRUBBER}.data.recipe?.seeds[0] === {seed}")
     assert page.locator(".its-go").inner_text() == "Compose"
+    assert page.get_by_text("Draft 6 seeds").is_enabled()
 
 
 def test_it_works_without_a_network_after_the_first_visit(browser, folder):

@@ -34,9 +34,9 @@ async function sha256(bytes) {
 }
 
 /** What a file is: {recipe}, {kind: "picture" | "sound", data, told}; throws an Error in words. */
-export async function readFile(file, { own = false } = {}) {
+export async function readFile(file) {
   if (file.size > LARGEST) throw new Error(`${file.name} has ${Math.round(file.size / 1e6)} MB: expected a picture or a recording below ${LARGEST >> 20} MB.`);
-  const recipe = own ? null : await readRecipe(new Uint8Array(await file.arrayBuffer()));
+  const recipe = await readRecipe(new Uint8Array(await file.arrayBuffer()));
   if (recipe) return { recipe };
   for (const [kind, name, read] of [["picture", "Picture", greyLevels], ["sound", "Sound", heard]]) {
     try {
@@ -50,7 +50,7 @@ export async function readFile(file, { own = false } = {}) {
   throw new Error(`${file.name} is no picture or recording that this browser reads, and carries no recipe of itskit.`);
 }
 
-/** The chip that says what a run begins with; `on` is told of a change, and of files. */
+/** The chip that says what a run begins with; `on` is told of files. */
 export class Beginning {
   constructor(host, on) {
     Object.assign(this, { on, init: null, strength: FACTS.usual.strength });
@@ -89,8 +89,7 @@ export class Beginning {
     this.init = init;
     this.chip.hidden = !init;
     this.hint.hidden = Boolean(init);
-    if (init) this.chip.replaceChildren(this.sight(init), this.slider(), this.away(init));
-    this.on.change();
+    if (init) this.chip.replaceChildren(this.sight(init), this.slider(), this.away());
   }
 
   sight({ kind, data, name }) {
@@ -105,7 +104,6 @@ export class Beginning {
     input.addEventListener("input", () => {
       this.strength = Number(input.value);
       value.textContent = input.value;
-      this.on.change();
     });
     return make("div", { class: "its-dial" },
       make("div", { class: "its-line-up" }, make("span", { text: "Strength" }), value), input,

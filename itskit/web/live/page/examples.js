@@ -36,7 +36,7 @@ export class Examples {
     const cards = FACTS.examples.map((example) => {
       const picture = make("img", { src: new URL("picture.png", folder(example.name)).href, alt: "", loading: "lazy", width: FACTS.size[0], height: FACTS.size[1] });
       const words = (kind, text) => make("span", { class: `its-${kind}`, text });
-      const button = make("button", { type: "button", class: "its-example", title: example.remark }, picture,
+      const button = make("button", { type: "button", class: "its-example" }, picture,
         make("span", { class: "its-said" }, words("seen", example.image), make("span", { class: "its-hidden", text: " that sounds like " }), words("heard", example.sound)));
       button.addEventListener("click", () => choose(example));
       this.buttons.set(example.name, button);

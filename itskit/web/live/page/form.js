@@ -18,7 +18,7 @@ const MORE = [
 
 const labelled = (label, ...parts) => make("label", { class: "its-dial" }, make("span", { text: label }), ...parts);
 
-/** `on` is told of a press on Compose and on Stop, and of any change of the settings. */
+/** `on` is told of a press on Compose and on Stop, and of a seed that was thrown (`rolled`). */
 export class Form {
   constructor(usual, on) {
     Object.assign(this, { usual, on });
@@ -43,11 +43,6 @@ export class Form {
     this.tell();
   }
 
-  change(settings) {
-    this.write(settings);
-    this.on.change();
-  }
-
   get balance() {
     return balanceOf(this.settings);
   }
@@ -55,7 +50,7 @@ export class Form {
   /** Another number of steps has as many moments of a curve. */
   setSteps(count) {
     const { balance } = this;
-    this.change({ num_inference_steps: count, ...(Array.isArray(balance) ? weightsOf(stretched(balance, count)) : {}) });
+    this.write({ num_inference_steps: count, ...(Array.isArray(balance) ? weightsOf(stretched(balance, count)) : {}) });
   }
 
   tell() {
@@ -66,7 +61,7 @@ export class Form {
 
   words(name, label, guide) {
     const input = make("input", { type: "text", name, style: guideColor(guide), spellcheck: "true", dir: "auto", enterkeyhint: "go" });
-    input.addEventListener("input", () => this.change({ [name]: input.value }));
+    input.addEventListener("input", () => this.write({ [name]: input.value }));
     this.tellers.push((settings) => { if (input.value !== settings[name]) input.value = settings[name]; });
     return make("label", { class: "its-words" }, make("span", { text: label }), input);
   }
@@ -80,7 +75,7 @@ export class Form {
 
   seed() {
     const input = make("input", { type: "number", name: "seed", min: -LARGEST_SEED, max: LARGEST_SEED, step: 1, "aria-label": "Seed", inputmode: "numeric" });
-    input.addEventListener("input", () => { if (/^-?\d{1,16}$/.test(input.value)) this.change({ seed: bounded("seed", input.value) }); });
+    input.addEventListener("input", () => { if (/^-?\d{1,16}$/.test(input.value)) this.write({ seed: bounded("seed", input.value) }); });
     this.tellers.push(({ seed }) => { if (Number(input.value) !== seed || !input.value) input.value = seed; });
     const dice = make("button", { type: "button", class: "its-press its-dice", text: "Another seed", title: "Another seed, and compose (N)" });
     dice.addEventListener("click", () => this.roll());
@@ -89,8 +84,8 @@ export class Form {
   }
 
   roll() {
-    this.change({ seed: Math.floor(Math.random() * 10000) });
-    this.on.compose();
+    this.write({ seed: Math.floor(Math.random() * 10000) });
+    this.on.rolled();
   }
 
   dial(name, label, less, more, min, max, step) {
@@ -98,9 +93,9 @@ export class Form {
     const value = make("output", { class: "its-note" });
     input.addEventListener("input", () => {
       const number = Number(input.value);
-      if (name === "balance") this.change(weightsOf(number));
+      if (name === "balance") this.write(weightsOf(number));
       else if (name === "num_inference_steps") this.setSteps(number);
-      else this.change({ [name]: number });
+      else this.write({ [name]: number });
     });
     this.tellers.push((settings) => {
       const now = name === "balance" ? this.balance : settings[name];
@@ -115,7 +110,7 @@ export class Form {
   }
 
   curve() {
-    const weight = new Weight((balance) => this.change(weightsOf(balance)));
+    const weight = new Weight((balance) => this.write(weightsOf(balance)));
     this.tellers.push(({ num_inference_steps: count }) => weight.show(this.balance, count));
     return weight.element;
   }
@@ -123,12 +118,12 @@ export class Form {
   more() {
     const text = (name, label) => {
       const input = make("input", { type: "text", name, dir: "auto", spellcheck: "true", form: "composing" });
-      input.addEventListener("input", () => this.change({ [name]: input.value }));
+      input.addEventListener("input", () => this.write({ [name]: input.value }));
       this.tellers.push((settings) => { if (input.value !== settings[name]) input.value = settings[name]; });
       return labelled(label, input);
     };
     const reset = make("button", { type: "button", class: "its-press", text: "All as usual" });
-    reset.addEventListener("click", () => this.change({ ...this.usual, image_negative: "", sound_negative: "" }));
+    reset.addEventListener("click", () => this.write({ ...this.usual, image_negative: "", sound_negative: "" }));
     return make("details", { class: "its-fold" }, make("summary", { text: "More" }),
       make("div", { class: "its-dials" }, text("image_negative", "Do not show"), text("sound_negative", "Do not sound like"),
         ...MORE.map((dial) => this.dial(...dial)), reset));

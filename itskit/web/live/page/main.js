@@ -20,7 +20,7 @@ class Page {
     this.asks = false; // whether the download waits for a press on Compose
     this.running = null; // {settings, began, steps, done}, of the composition under way
     this.queued = false; // whether to compose as soon as the engine is ready
-    this.form = new Form(FACTS.usual, { compose: () => this.compose(), stop: () => this.stop(), change: () => {} });
+    this.form = new Form(FACTS.usual, { compose: () => this.compose(), stop: () => this.stop(), rolled: () => this.asks || this.compose() });
     part("form").replaceChildren(this.form.root);
     part("settings").replaceChildren(this.form.set);
     this.result = new Result(part("result"), { hear: (run, step) => this.engine.hear(run, step), link: (button) => this.copyLink(button) });
@@ -29,7 +29,7 @@ class Page {
       settings: () => this.wanted(), thumbnails: (settings, seeds) => this.draft(settings, seeds),
       choose: (seed) => { this.form.write({ seed }); this.compose(); },
     });
-    this.beginning = new Beginning(part("beginning"), { file: (file) => this.open(file), change: () => {} });
+    this.beginning = new Beginning(part("beginning"), { file: (file) => this.open(file) });
     this.engine = new Engine(this.heeds());
     this.status = part("status");
     this.bar = part("progress");
@@ -61,12 +61,13 @@ class Page {
 
   offer() {
     this.form.go.textContent = `Load ${megabytes(DOWNLOAD)} MB and compose`;
+    this.seeds.button.disabled = true; // until that is pressed
     this.say("Composing needs the networks, which are loaded once and then kept. The gallery below plays without them.");
   }
 
   load() {
     if (this.engine.state !== "none") return;
-    this.asks = false;
+    this.asks = this.seeds.button.disabled = false;
     this.form.go.textContent = "Compose";
     this.say("Loading the networks …");
     this.engine.load();
@@ -134,7 +135,6 @@ class Page {
   }
 
   draft(settings, seeds) {
-    if (this.why) return;
     this.load();
     this.engine.thumbnails(settings, seeds);
   }
@@ -158,8 +158,17 @@ class Page {
       sound: (message) => this.sound(message),
       done: ({ recipe }) => this.done(recipe),
       thumbnail: (message) => this.seeds.show(message),
-      error: ({ message }) => { this.busy(false); this.running = null; this.say(message, true); },
+      error: ({ id, message }) => this.mistake(id, message),
     };
+  }
+
+  /** Something that was asked for cannot be done: a composition, or drafts beside it. */
+  mistake(id, message) {
+    if (id === this.engine.run) {
+      this.busy(false);
+      this.running = null;
+    } else this.seeds.clear();
+    this.say(message, true);
   }
 
   loaded(what, loaded, total) {
@@ -223,12 +232,12 @@ class Page {
     this.address = toAddress(settings, FACTS.usual);
     history.replaceState(null, "", `#${this.address}`);
     this.result.player.play();
-    this.say(`${example.title}. Press Compose to watch it come out of noise.`);
+    if (!this.why) this.say(`See ${example.image}, hear ${example.sound}. Press Compose to watch it come out of noise.`);
   }
 
-  async open(file, own = false) {
+  async open(file) {
     try {
-      const found = await readFile(file, { own });
+      const found = await readFile(file);
       if (!found.recipe) {
         this.beginning.set(found);
         return this.say(`The next composition begins with ${found.name}.`);

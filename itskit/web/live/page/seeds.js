@@ -47,6 +47,7 @@ export class Seeds {
     tile.button.disabled = false;
   }
 
+  /** Forgets the drafts that will not come. */
   clear() {
     for (const { item, button } of this.tiles?.values() || []) if (button.disabled) item.remove();
   }
