@@ -76,7 +76,10 @@ function factsOf(settings, { count, timesteps, recipe = null }) {
 export function bitmapOf(pixels, [width, height] = FACTS.size) {
   const canvas = make("canvas", { width, height });
   const picture = new ImageData(width, height);
-  pixels.forEach((grey, k) => picture.data.set([grey, grey, grey, 255], 4 * k));
+  for (let k = 0, at = 0; k < pixels.length; k++, at += 4) {
+    picture.data[at] = picture.data[at + 1] = picture.data[at + 2] = pixels[k];
+    picture.data[at + 3] = 255;
+  }
   canvas.getContext("2d").putImageData(picture, 0, 0);
   return canvas;
 }
