@@ -21,6 +21,7 @@ RANKS = {
     "threads": -1,  # below all, `audio` among them
     "checks": -1,
     "argument_types": -1,
+    "argument_groups": 0,
     "schedule": 0,
     "solvers": 0.5,
     "views": 0,

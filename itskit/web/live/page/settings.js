@@ -96,7 +96,10 @@ const brief = (value) => String(value).slice(0, 40);
 
 /** One guide's settings, written into `found`; what is left out is told in `missing`. */
 function readGuide(name, guide, found, missing) {
-  for (const key of ["prompt", "negative"]) found[`${name}_${key}`] = typeof guide[key] === "string" ? guide[key] : "";
+  for (const key of ["prompt", "negative"]) {
+    found[`${name}_${key}`] = typeof guide[key] === "string" ? guide[key] : "";
+    if (guide[key] && typeof guide[key] !== "string") missing.push(`the ${name}'s ${key}, which is no text`);
+  }
   for (const key of ["scale", "start", "stop"]) {
     const value = bounded(`${name}_${key}`, guide[key] ?? NaN);
     if (value !== null) found[`${name}_${key}`] = value;
@@ -120,6 +123,7 @@ function beyond(recipe, guides) {
     (recipe.width ?? 512) !== 512 && `a canvas of ${brief(recipe.width)} pixels`,
     recipe.num_inference_steps > LONGEST && `more than ${LONGEST} steps`,
     Math.abs(seed) > LARGEST_SEED && "a seed of more than 53 bits",
+    recipe.loop && "that it sounds without a seam",
     recipe.branch && "the run that it went on from",
     recipe.init && `the ${recipe.init.kind === "Sound" ? "recording" : "picture"} that it began with: drop that, too`,
     ...Object.entries(WORDS).map(([name, { among }]) => name in recipe && !among.includes(recipe[name]) && `the ${name} ${brief(recipe[name])}`),
