@@ -5,7 +5,7 @@ from _make import Entry
 entry = Entry(
     image="a rocket",
     sound="an explosion",
-    seed=5,
+    seed=4,
     settings={"image_scale": 26.0},
     remark=(
         "An explosion is a wall of noise that fades to the right; the rocket is what the "
