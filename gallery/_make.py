@@ -187,7 +187,8 @@ def is_current(entry: Entry, folder: Path, pair) -> bool:
 
     if (recipe := recipe_in(folder)) is None:
         return False
-    said = {**recipe, **recipes.arguments(recipe)}
+    # a recipe names a loop only where there is one
+    said = {"loop": False, **recipe, **recipes.arguments(recipe)}
     return all(said.get(name) == value for name, value in asked(entry, pair).items())
 
 
