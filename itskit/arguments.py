@@ -79,6 +79,7 @@ class Parser(argparse.ArgumentParser):
     """argparse with errors of one line, as everywhere in this package."""
 
     def error(self, message):
+        message = " ".join(message.split())  # what was typed may hold breaks of lines
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 

@@ -121,7 +121,7 @@ def test_the_command_makes_the_shipped_graphs(tmp_path):
     pytest.importorskip("onnxscript")
     from itskit.training.release.graphs import make_graphs
 
-    make_graphs(out=tmp_path, only=["decoder", "text_encoder"])
+    make_graphs(out=tmp_path, which=["decoder", "text_encoder"])
     for name in ("decoder", "text_encoder"):
         entry, shipped = (graphs.read_graph(name, one)[1] for one in (tmp_path, graphs.FOLDER))
         assert (entry["weights"], entry["tables"]) == (shipped["weights"], shipped["tables"])

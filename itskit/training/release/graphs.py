@@ -73,16 +73,16 @@ MAKE = {
 }
 
 
-def make_graphs(*, out: Path = FOLDER, only=tuple(NETWORKS)):
+def make_graphs(*, out: Path = FOLDER, which=tuple(NETWORKS)):
     """The graphs of all networks, and the list of their weights, → `out`, by default the package.
 
-    They depend on the architecture alone; new weights need no new graphs. `only` names some of
+    They depend on the architecture alone; new weights need no new graphs. `which` names some of
     them.
     """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # of packages that nothing here needs
     out.mkdir(parents=True, exist_ok=True)
     listed = {}
-    for name in only:
+    for name in which:
         data, weights, tables = graph_of(name)
         with written(out / f"{name}.onnx") as part:
             part.write_bytes(data)
