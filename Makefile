@@ -88,7 +88,7 @@ test-notebooks: $(VENV)/.test
 
 # pytest's exit code 5 means that no test carries the marker.
 test-browser: $(VENV)/.test
-	$(PYTEST) -m browser || [ $$? -eq 5 ]
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m browser || [ $$? -eq 5 ]
 
 lint: $(VENV)/.test  ## ruff: rules and layout
 	$(PY) -m ruff check .
