@@ -41,9 +41,9 @@ def test_compositions_leave_nothing_behind(many):
     make = many.compositions(itskit.load_pair("pocket"), 1, width=128)
     many.watch(make, 3)
     tensors, held = alive()
-    mib = many.watch(lambda k: make(k + 3), 12)
+    mib = many.watch(lambda k: make(k + 3), 6)
     more, holds = alive()
-    assert more - tensors <= 2 * 12 and holds - held <= 2 * 12 * 24 * 384 * 4
+    assert more - tensors <= 2 * 6 and holds - held <= 2 * 6 * 24 * 384 * 4
     assert mib[-1] - mib[3] < 10
 
 
