@@ -209,7 +209,7 @@ def composing(
         image_weight=recorded(settings.image_weight, grid, count),
         sound_weight=recorded(settings.sound_weight, grid, count),
     )
-    extra = [replace(guide, weight=recorded(guide.weight, grid, count)) for guide in extra]
+    extra = [replace(guide, weight=recorded(guide.weight, grid, count)) for guide in extra or ()]
     speaking = _guides(pair, image_prompt, sound_prompt, settings, given, extra)
     latent, first_step = noise, 0
     if init is not None:
