@@ -114,13 +114,14 @@ def picture_judge() -> Judge:
     network = EfficientNet.from_name("efficientnet-lite0").eval()
     file = model / "efficientnet-lite0-57934424.pth"
     network.load_state_dict(torch.load(file, weights_only=True))
+    channels_last = {"memory_format": torch.channels_last}  # twice as fast on a CPU
+    network = network.to(**channels_last)
 
     @torch.no_grad()
     def look(picture):
-        batch = torch.from_numpy(squares(picture))[:, None].expand(
-            -1, 3, -1, -1
-        )  # (K, 3, 224, 224)
-        return network((batch - 127) / 128).softmax(1).numpy()  # (K, 1000)
+        batch = torch.from_numpy(squares(picture))[:, None].expand(-1, 3, -1, -1)
+        batch = ((batch - 127) / 128).contiguous(**channels_last)  # (K, 3, 224, 224)
+        return network(batch).softmax(1).numpy()  # (K, 1000)
 
     return Judge(json.loads(names.read_text(encoding="utf-8")), look)
 
