@@ -82,6 +82,7 @@ def gaussian_pair(image, sound, std=0.0, **changes) -> Pair:
 
 def _encode(picture):
     """Grey (B, 1, H, W) in [0, 1] to the first latent channel, one cell for 8 x 8 pixels."""
+    picture = F.pad(picture, (0, -picture.shape[-1] % 8))  # silence fills the last cell
     cells = F.avg_pool2d(picture, 8) * 2 - 1  # (B, 1, h, w)
     return F.pad(cells, (0, 0, 0, 0, 0, SHAPE[0] - 1))  # (B, C, h, w)
 
@@ -102,13 +103,15 @@ def _render_sound(picture):
 
 
 def _analyse(what):
-    if isinstance(what, Sound):  # a column for 8 samples, all rows alike
-        columns = torch.from_numpy(what.samples * 2).unflatten(0, (-1, 8)).mean(1)  # (W,)
-        return columns.expand(1, 1, SHAPE[1] * 8, -1)
     image = what.image if isinstance(what, Picture) else what
     if isinstance(image, Image.Image):
         image = np.asarray(image.convert("L")) / 255
-    return torch.as_tensor(image, dtype=torch.float32)[None, None]
+    values = torch.as_tensor(getattr(image, "samples", image), dtype=torch.float32)
+    if values.ndim > 1:
+        return values[None, None]
+    samples = F.pad(values * 2, (0, -len(values) % 8))  # silence fills the last column
+    columns = samples.unflatten(0, (-1, 8)).mean(1)  # (W,): of 8 samples each, all rows alike
+    return columns.expand(1, 1, SHAPE[1] * 8, -1)
 
 
 def _modality(name, **fields) -> Modality:
