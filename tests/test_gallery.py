@@ -1,4 +1,4 @@
-"""The gallery: short entries, outputs that are theirs, and a page that plays one sound at once."""
+"""The gallery: short entries, outputs that are theirs, and a page of them."""
 
 import json
 import re
@@ -110,10 +110,9 @@ def module_of(name: str, entry: Entry, folder: Path) -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def small_gallery(folder: Path):
     """A folder with two entries made by models whose answer is known, and the page of them."""
-    folder, pair = tmp_path_factory.mktemp("gallery"), composing_pair()
+    pair = composing_pair()
     castle = Entry("a castle", "bells", 3, "It rings.", {"num_inference_steps": 3})
     nasty = Entry(NASTY, NASTY, 4, NASTY, {"num_inference_steps": 2}, failure=True)
     printed = castle.made_by("strong_imprint", "Compared.", level=40.0, num_inference_steps=2)
@@ -126,6 +125,11 @@ def made(tmp_path_factory):
     for name in ("index.css", "index.js", "README.md"):
         shutil.copy(GALLERY / name, folder)
     return folder, modules, pair
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return small_gallery(tmp_path_factory.mktemp("gallery"))
 
 
 def check_outputs(folder: Path, modules):
@@ -219,41 +223,3 @@ def test_an_entry_made_twice_is_the_same(tmp_path):
     for first, second, other in (seen, heard):
         assert np.array_equal(first, second)
         assert not np.array_equal(first, other)
-
-
-# ---- in a browser, from disk, with networking off ------------------------------------------------
-
-PLAYING = "[...document.querySelectorAll('audio')].map((audio) => !audio.paused)"
-
-
-@pytest.mark.browser
-def test_the_page_shows_its_cards_and_plays_one_sound_at_a_time(browser, made):
-    folder, modules, _ = made
-    context = browser.new_context(offline=True, viewport={"width": 1200, "height": 900})
-    page, errors = context.new_page(), []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda r: errors.append(r.url) if not r.url.startswith("file:") else None)
-    page.on("dialog", lambda dialog: (errors.append("a dialog"), dialog.dismiss()))
-    page.goto((folder / "index.html").as_uri())
-    assert page.locator(".card").count() == len(modules)
-    page.locator("img").last.scroll_into_view_if_needed()
-    page.wait_for_function("[...document.images].every((one) => one.naturalWidth === 512)")
-    assert page.evaluate(PLAYING) == [False] * 3  # nothing begins by itself
-
-    first, second, _ = page.locator(".play").all()
-    assert first.get_attribute("aria-label").startswith("Play: bells")
-    first.focus()
-    page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('audio').currentTime > 0.2")
-    assert page.evaluate(PLAYING) == [True, False, False]
-    assert first.get_attribute("aria-label").startswith("Pause: bells")
-    swept = float(page.locator(".playhead").first.evaluate("e => parseFloat(e.style.left)"))
-    assert 100 * 0.1 / 5.12 < swept < 100
-
-    second.click()
-    page.wait_for_function("document.querySelectorAll('audio')[1].currentTime > 0.1")
-    assert page.evaluate(PLAYING) == [False, True, False]
-    page.keyboard.press("Escape")
-    page.wait_for_function(f"!({PLAYING}).includes(true)")
-    assert errors == []
-    context.close()

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.browser
 
 SEEDS = [*range(14), 42, 2**31, 2**32 - 1, 2**32 + 5, 10**15, 2**53 - 1]
 MEL = asdict(POCKET_MEL) | {"turn": 2 * np.pi * np.random.default_rng(0).random()}
-GALLERY = Path(__file__).parent.parent / "gallery"
+GALLERY = Path(__file__).parents[2] / "gallery"
 NASTY = [
     "",
     "a castle with towers",
