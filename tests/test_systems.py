@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from itskit import export, recipes
 from itskit.training.assemble.clips import read_recording
 
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+film = partial(export.video, fps=2)  # of few frames: its name and what it carries matter here
 NAMES = ["take:1", "-x", "file:a", "concat:a|b", "http:", "a%03d", "pipe:1", "-", "a b'c\"d", "@a"]
 
 
@@ -33,7 +35,7 @@ def in_c_locale(code: str, folder, *arguments: str) -> str:
 
 def test_recipes_are_read_in_a_locale_that_is_not_utf_8(tmp_path):
     made = run(3, image_prompt=NASTY, sound_prompt="Glöckchen, 鐘 🔔")
-    for name, maker in (("a.html", export.page), ("a.mp4", export.video), ("a.png", export.png)):
+    for name, maker in (("a.html", export.page), ("a.mp4", film), ("a.png", export.png)):
         maker(made, tmp_path / name)
     text = json.dumps(made.recipe, ensure_ascii=False)
     (tmp_path / "a.json").write_text(text, encoding="utf-8-sig")
@@ -69,7 +71,7 @@ def test_names_that_ffmpeg_would_take_for_something_else(tmp_path, monkeypatch, 
     for path in (f"{name}.mp4", f"{name}/b.mp4"):
         if "/b" in path:
             os.mkdir(name)
-        export.video(made, path)
+        film(made, path)
         assert export.read_recipe(path) == made.recipe
         with open(path, "rb") as file:
             assert file.read(8)[4:] == b"ftyp"
@@ -83,7 +85,7 @@ def test_names_that_ffmpeg_would_take_for_something_else(tmp_path, monkeypatch, 
 
 def test_reading_a_film_leaves_the_keyboard_alone(tmp_path):
     """ffmpeg reads commands from its standard input, which is not its own."""
-    export.video(run(2), tmp_path / "a.mp4")
+    film(run(2), tmp_path / "a.mp4")
     code = "from itskit import export; export.read_recipe('a.mp4'); print(input())"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, input="mine\n" * 50, capture_output=True,
