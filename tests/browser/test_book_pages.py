@@ -23,17 +23,19 @@ where = itskit.widgets.Predict("Where?", point=True)
 display(left, where)
 left.reveal(None, lambda run: "right")
 where.reveal(None, lambda run: (0.25, 0.5))"""
+DRAWN = """from PIL import Image
+display(itskit.widgets.WeightCurve("warm start"))
+itskit.widgets.WeightMap(Image.new("L", (512, 128)), start=0.5)"""
 
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
-    """A book of two lessons, and of a page of questions."""
+    """A book of a lesson, and of a page of questions and drawings."""
     folder = tmp_path_factory.mktemp("book")
     cells = [nbformat.v4.new_markdown_cell("# Questions\n\n$\\sqrt{\\bar\\alpha_t}$")]
-    cells += [nbformat.v4.new_code_cell(QUESTIONS)]
+    cells += [nbformat.v4.new_code_cell(source) for source in (QUESTIONS, DRAWN)]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "99_questions.ipynb")
-    lessons = [ROOT / "notebooks" / name for name in ("00_start.ipynb", "03_blending.ipynb")]
-    chosen = [*lessons, folder / "99_questions.ipynb"]
+    chosen = [ROOT / "notebooks" / "00_start.ipynb", folder / "99_questions.ipynb"]
     return build(folder / "out", folder / "work", chosen).parent
 
 
@@ -81,8 +83,9 @@ def test_nothing_is_fetched_from_elsewhere(book):
         assert fetched == [], page.name
 
 
-@pytest.mark.parametrize("name", ["index", "gallery", "notebooks/00_start", "notebooks/03_blending",
-                                  "docs/teaching", "docs/glossary", "api/itskit"])  # fmt: skip
+@pytest.mark.parametrize("name", ["index", "gallery", "notebooks/00_start",
+                                  "notebooks/99_questions", "docs/teaching", "docs/glossary",
+                                  "api/itskit"])  # fmt: skip
 def test_pages_fit_a_phone(book, open_page, name):
     phone = {"viewport": {"width": 390, "height": 800}, "is_mobile": True, "has_touch": True}
     page = open_page(book / f"{name}.html", **phone)
@@ -113,7 +116,7 @@ def test_sounds_play_one_at_a_time(book, open_page):
 
 
 def test_pictures_are_shown_and_described(book, open_page):
-    page = open_page(book / "notebooks" / "03_blending.html")
+    page = open_page(book / "notebooks" / "00_start.html")
     page.evaluate("document.querySelectorAll('img').forEach((img) => (img.loading = 'eager'))")
     page.wait_for_function("[...document.images].every((img) => img.complete)")
     own = "img => !img.closest('.its-book-predict')"  # whose canvas is described by its frame
@@ -126,9 +129,9 @@ def test_pictures_are_shown_and_described(book, open_page):
 def test_widgets_say_what_they_need(book, open_page):
     start = open_page(book / "notebooks" / "00_start.html").locator("article").inner_text()
     assert "this is an instrument" in start and "a Compose button" in start
-    blending = open_page(book / "notebooks" / "03_blending.html").locator("article").inner_text()
-    assert "you draw this curve" in blending and "you paint this map" in blending
-    for text in (start, blending):
+    drawn = open_page(book / "notebooks" / "99_questions.html").locator("article").inner_text()
+    assert "you draw this curve" in drawn and "you paint this map" in drawn
+    for text in (start, drawn):
         assert "Error" not in text and "it/s" not in text
 
 
