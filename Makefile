@@ -32,7 +32,8 @@ LESSONS ?= *
 export IMAGE SOUND SEED OUT LESSONS
 
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip --disable-pip-version-check $(if $(CI),-q)
+# Bytecode is left to the first import: of all that is installed, little is ever imported.
+PIP_INSTALL := $(PY) -m pip --disable-pip-version-check $(if $(CI),-q) install --no-compile
 PYTEST := $(PY) -m pytest
 # These take hours, or minutes at least: run them by hand.
 LONG_BENCHMARKS = $(addprefix benchmarks/, rules.py prune.py many.py scheduler.py)
@@ -121,28 +122,31 @@ $(PY):
 	  rm -rf $(VENV); echo "No environment could be made. On Debian and Ubuntu: apt-get install python3-venv"; \
 	  exit 1; }
 
-$(VENV)/.itskit: pyproject.toml | $(PY)
+$(VENV)/.torch: | $(PY)
 	@$(PY) -c 'import torch' 2>/dev/null || { \
 	  args="$(PIP_TORCH_ARGS)"; \
 	  if [ -z "$$args$(GPU)" ] && [ "$$(uname)" = Linux ] && $(PY) -c "import urllib.request as u; \
 	u.urlopen('$(CPU_INDEX)/torch/', timeout=5)" 2>/dev/null; then args="--extra-index-url $(CPU_INDEX)"; fi; \
 	  echo "Installing $(TORCH) $$args"; \
-	  $(PIP) install "$(TORCH)" $$args || { \
+	  $(PIP_INSTALL) "$(TORCH)" $$args || { \
 	    echo "$(TORCH) is not to be had for this Python. Choose another: make ... TORCH='torch>=2.4'"; exit 1; }; }
-	$(PIP) install -e .
 	@touch $@
 
-$(VENV)/.test: pyproject.toml $(VENV)/.itskit
-	$(PIP) install -e ".[test]"
+$(VENV)/.itskit: pyproject.toml $(VENV)/.torch
+	$(PIP_INSTALL) -e .
 	@touch $@
 
-$(VENV)/.lab: pyproject.toml $(VENV)/.itskit
-	$(PIP) install -e ".[lab,lessons]"
-	@touch $@
+$(VENV)/.test: pyproject.toml $(VENV)/.torch
+	$(PIP_INSTALL) -e ".[test]"
+	@touch $(VENV)/.itskit $@
 
-$(VENV)/.book: pyproject.toml $(VENV)/.itskit
-	$(PIP) install -e ".[book,lessons]"
-	@touch $@
+$(VENV)/.lab: pyproject.toml $(VENV)/.torch
+	$(PIP_INSTALL) -e ".[lab,lessons]"
+	@touch $(VENV)/.itskit $@
+
+$(VENV)/.book: pyproject.toml $(VENV)/.torch
+	$(PIP_INSTALL) -e ".[book,lessons]"
+	@touch $(VENV)/.itskit $@
 
 clean:  ## remove results and caches
 	rm -rf out build dist .pytest_cache .ruff_cache
