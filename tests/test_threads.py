@@ -357,19 +357,17 @@ def pocket(request):
         (("a castle", "bells"), {"image_scale": 1.0, "sound_scale": 1.0}),
     ],
 )
-@pytest.mark.parametrize("many", [2, 3, 4])
-def test_a_composition_is_the_same_on_any_number_of_cpus(
-    words, settings, many, pocket, four, monkeypatch
-):
+def test_a_composition_is_the_same_on_any_number_of_cpus(words, settings, pocket, four):
     def make():
         result = itskit.compose(pocket, *words, num_inference_steps=2, progress=False, **settings)
         return result.latent, torch.from_numpy(result.mel_picture())
 
     torch.set_num_threads(1)
     expected = make()
-    torch.set_num_threads(many)
-    for got, wanted in zip(make(), expected, strict=True):
-        assert torch.equal(got, wanted)
+    for many in (2, 3, 4):
+        torch.set_num_threads(many)
+        for got, wanted in zip(make(), expected, strict=True):
+            assert torch.equal(got, wanted), many
 
 
 def test_a_batch_is_the_same_but_for_rounding(pocket, four):

@@ -734,9 +734,12 @@ def test_live_runs_the_real_compose():
 # ---- the end of the program ----------------------------------------------------------------------
 
 BUSY = {
+    "Scrubber": """
+result = itskit.compose(pair, 'a bell', 'rain', num_inference_steps=8, progress=False)
+scrubber = widgets.Scrubber(result, kept=2)
+scrubber._answer(scrubber, {'type': 'ask', 'track': 'guide-1'}, [])""",
     "Live": "live._handle_custom_msg({'type': 'shown'}, [])",
     "Composer": "composer.start()",
-    "Scrubber": "scrubber._answer(scrubber, {'type': 'ask', 'track': 'guide-1'}, [])",
 }
 BUSY_SCRIPT = """
 import time, itskit
@@ -744,8 +747,6 @@ from itskit import widgets
 pair = itskit.load_pair()
 live, composer = (make(pair, 'a bell', 'rain') for make in (widgets.Live, widgets.Composer))
 composer.controls['num_inference_steps'].value = 100
-result = itskit.compose(pair, 'a bell', 'rain', num_inference_steps=8, progress=False)
-scrubber = widgets.Scrubber(result, kept=2)
 {busy}
 time.sleep({pause})
 """
