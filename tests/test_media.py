@@ -248,6 +248,12 @@ def wav(sound, format="WAV", **options) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.parametrize("mode", ["L", "RGBA"])
+def test_a_picture_without_pixels_is_refused(mode):
+    with pytest.raises(ValueError, match="0 x 3 pixels"):
+        media.read(Image.new(mode, (0, 3)))
+
+
 @pytest.mark.parametrize("analyse", [
     pocket.analyse_sound,
     lambda what: paper.analyse_sound(what, PAPER_MEL),

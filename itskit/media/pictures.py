@@ -48,6 +48,8 @@ class Picture:
 def plain(what: Picture | Image.Image, background="white") -> Picture:
     """Upright, opaque, 8 bits, L or RGB; a picture that is all that stays itself."""
     image = what.image if isinstance(what, Picture) else what
+    if not (image.width and image.height):
+        raise ValueError(f"a picture of {image.width} x {image.height} pixels: expected some")
     kind, clear = image.format, image.info.get("transparency")
     upright = image.getexif().get(ORIENTATION, 1) == 1
     if isinstance(what, Picture) and image.mode in ("L", "RGB") and clear is None and upright:
