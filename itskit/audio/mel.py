@@ -133,13 +133,14 @@ def mel_magnitudes(picture, mel: MelSettings) -> torch.Tensor:
 def stft(y: torch.Tensor, mel: MelSettings, loop: bool = False) -> torch.Tensor:
     """Complex spectrum (..., n // hop_length, n_fft // 2 + 1) of a sound (..., n), which goes on as
     its mirror image, or from the other end if it is a loop."""
-    return torch.fft.rfft(windowed(y, mel, loop))
+    return torch.fft.rfft(frames_of(y, mel, loop) * window(mel))
 
 
-def windowed(y: torch.Tensor, mel: MelSettings, loop: bool = False) -> torch.Tensor:
-    """The frames of a sound (..., n) that the transform sees, (..., n // hop_length, n_fft)."""
+def frames_of(y: torch.Tensor, mel: MelSettings, loop: bool = False) -> torch.Tensor:
+    """The overlapping frames of a sound (..., n) that the window is laid on, a view
+    (..., n // hop_length, n_fft)."""
     padded = y[..., _padding(y.shape[-1], mel, loop)]  # (..., n + n_fft - hop_length)
-    return padded.unfold(-1, mel.n_fft, mel.hop_length) * window(mel)
+    return padded.unfold(-1, mel.n_fft, mel.hop_length)
 
 
 @lru_cache(maxsize=8)
