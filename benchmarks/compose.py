@@ -9,7 +9,8 @@ picture and a sound.
 
 onnxruntime is timed twice: as the machine is, and beside one process that keeps a CPU busy, as a
 browser or another notebook may. "slower" is the second by the first; at most 2.5 is the aim.
-PyTorch is timed as the machine is; "torch" says how many times as long it takes. Figures are the
+PyTorch is timed as the machine is; "torch" says how many times as long it takes. "page /
+composition" is the time of a run's page by that of the run; at most 1 is the aim. Figures are the
 shortest of all repeats, for whatever else runs only adds to them.
 
 The limit is what the multiplications and additions of the two U-Nets would take if all were done as
@@ -35,6 +36,7 @@ from itskit.threads import budget, cpus
 
 PROMPTS = "a castle with towers", "church bells ringing"
 STEP, ALL = "one denoising step (both, guided)", "composition, picture and sound"
+PAGE = "page of it, after it was heard"
 COLD = """
 import sys, time
 begin = time.perf_counter()
@@ -151,7 +153,7 @@ def cold_start(threads: int | None, engine: str) -> tuple[float, float]:
 
 
 def page(pair, result):
-    """The page of a run, none of whose sounds has been made yet."""
+    """The page of a run of which nothing but the result was seen and heard before."""
     fresh = itskit.Trajectory(result.steps, result.recipe, pair)
     with tempfile.TemporaryDirectory() as folder:
         itskit.export.page(fresh, f"{folder}/page.html")
@@ -168,7 +170,7 @@ def measure(*results, repeats: int) -> dict[str, list[float]]:
         "decode to a picture": times(lambda result: each_step(result.picture)),
         "decode to a sound": times(lambda result: each_step(result.sound)),
         ALL: times(lambda result: ours(result.pair)),
-        "page of it, every step heard": times(lambda result: partial(page, result.pair, result)),
+        PAGE: times(lambda result: partial(page, result.pair, result)),
     }
 
 
@@ -198,6 +200,8 @@ def main():
             f"{name:40}{alone:8.3f} s {busy[name]:22.3f} s {busy[name] / alone:8.2f} "
             f"{both[name][1] / alone:8.2f}"
         )
+    shares = [times[PAGE] / times[ALL] for times in (idle, busy)]
+    print(f"page / composition                      {shares[0]:8.2f}   {shares[1]:22.2f}")
     print(f"the U-Nets' limit, one step             {limit:8.3f} s")
     print(f"the U-Nets' limit, all steps            {limit * len(result):8.3f} s")
     print(f"plain loop, 50 DDIM steps               {plain:8.3f} s")

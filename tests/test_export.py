@@ -431,7 +431,7 @@ def page_data(path):
 
 
 def test_a_page_tells_how_far_it_is_and_of_how_many(tmp_path, trajectory, capsys):
-    export.page(trajectory, tmp_path / "a.html", keyframes=3, progress=True)
+    export.page(replace(trajectory), tmp_path / "a.html", keyframes=3, progress=True)
     told = capsys.readouterr().err
     total = 12 + 12 + 2 * 3
     assert f"0/{total}" in told and f"{total}/{total}" in told
@@ -458,6 +458,29 @@ def test_the_result_is_heard_in_full_and_all_else_is_led_by_it(tmp_path, traject
     assert all(np.array_equal(like.samples, whole) for like in asked)
 
 
+def test_what_was_shown_is_not_made_again_for_the_page(tmp_path):
+    """And the last canvas, which is the result's and the noise's, is decoded once for all."""
+    short, asked = run(4, silent=1), []
+
+    def decode(latent):
+        asked.append(latent)
+        return short.pair.image.decode(latent)
+
+    sense = {name: replace(getattr(short.pair, name), decode=decode) for name in ("image", "sound")}
+    counted = replace(short, pair=replace(short.pair, **sense))
+    frames = list(scrub.frames(counted, "clean")) + list(scrub.frames(counted, "noisy"))
+    distinct = {step.clean.numpy().tobytes() for step in counted.steps}
+    distinct |= {step.latent.numpy().tobytes() for step in counted.steps}
+    assert len(asked) == len(distinct) < len(frames) == 8
+    data, _ = page_data(export.page(counted, tmp_path / "a.html", keyframes=1))
+    assert len(asked) == len(distinct) + 2  # what each model alone believes
+    held = [frame for frame in data["frames"] if frame["track"] in ("clean", "noisy")]
+    by_place = sorted(held, key=lambda frame: (frame["track"], frame["step"]))
+    assert by_place == [
+        one.as_text() for one in sorted(frames, key=lambda one: (one.track, one.step))
+    ]
+
+
 def test_frames_are_made_by_as_many_threads_as_there_are_cpus_each_alone(trajectory, monkeypatch):
     """Two threads of torch in each of two threads of Python get into each other's way."""
     seen = []
@@ -475,7 +498,7 @@ def test_frames_are_made_by_as_many_threads_as_there_are_cpus_each_alone(traject
             torch.set_num_threads(asked)
             monkeypatch.setattr(threads, "cpus", lambda n=cpus: n)
             seen.clear()
-            list(scrub.frames(counted))
+            list(scrub.frames(replace(counted)))
             assert len({thread for thread, _ in seen}) == min(cpus, asked)
             assert {count for _, count in seen} == {1}
             assert torch.get_num_threads() == asked

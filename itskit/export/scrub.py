@@ -24,7 +24,9 @@ from . import again, encode
 from .names import stem_of
 from .recipes import recipe_of
 
-_WHOLE = WeakKeyDictionary()  # trajectory -> {item: Sound}
+# What was made of a trajectory, for whoever asks again.
+_WHOLE = WeakKeyDictionary()  # trajectory -> {item: what `_whole` says}
+_FRAMES = WeakKeyDictionary()  # trajectory -> {(item, track, step): Frame}
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,7 @@ def prepare(
 ) -> Iterator[Frame]:
     """Prepare {track: steps}, track after track, `workers` frames at a time (None: as many as
     `threads.budget` gives, up to 4), each with one thread of torch: together they are quicker so.
+    What was prepared of this trajectory before is there at once.
 
     The last clean estimate sounds as `trajectory.sound` does; where the pair has a `render_near`,
     all else is rendered quickly, led by it.
@@ -154,11 +157,11 @@ def prepare(
         jobs += [(track, step, found[step]) for step in coarse_to_fine(steps)]
     if not jobs:
         return
-    usual, result = torch.get_num_threads(), trajectory.steps[-1].clean[item][None]
+    usual = torch.get_num_threads()
     pool = ThreadPoolExecutor(workers or min(4, threads.budget()), initializer=_one_thread)
     try:
-        whole = pool.submit(_whole_sound, trajectory, item)
-        yield from pool.map(lambda job: _frame(trajectory, result, whole, *job), jobs)
+        whole = pool.submit(_whole, trajectory, item)
+        yield from pool.map(lambda job: _frame(trajectory, item, whole, *job), jobs)
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(usual)  # of MKL there is one count for the whole process
@@ -168,27 +171,35 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _whole_sound(trajectory: Trajectory, item: int) -> Sound:
-    """The sound of the last clean estimate, uncropped: made once for all that asks."""
+def _whole(trajectory: Trajectory, item: int) -> tuple[Tensor, Tensor, Sound]:
+    """Of the last clean estimate the pictures (1 or 3, H, W) that are seen and heard, and the
+    sound, uncropped: made once for all that asks."""
     kept = _WHOLE.setdefault(trajectory, {})
     if item not in kept:
-        latent = trajectory.steps[-1].clean[item][None]
-        heard = _decoded(trajectory, latent)[1]
-        kept[item] = render(_pair(trajectory).sound, heard, loop=trajectory.is_loop)
+        seen, heard = _decoded(trajectory, trajectory.steps[-1].clean[item][None])
+        sound = render(_pair(trajectory).sound, heard, loop=trajectory.is_loop)
+        kept[item] = seen, heard, sound
     return kept[item]
 
 
-def _frame(trajectory, result: Tensor, whole: Future, track: str, step: int, latent) -> Frame:
-    """The frame of a latent (1, C, h, w); `whole` is what the `result` sounds like, uncropped."""
+def _frame(trajectory, item: int, whole: Future, track: str, step: int, latent: Tensor) -> Frame:
+    """The frame of a latent (1, C, h, w), made once; `whole` is what `_whole` will say."""
+    known = _FRAMES.setdefault(trajectory, {})
+    if (item, track, step) not in known:
+        is_result = torch.equal(latent, trajectory.steps[-1].clean[item][None])
+        known[item, track, step] = _made(trajectory, is_result, whole, track, step, latent)
+    return known[item, track, step]
+
+
+def _made(trajectory, is_result: bool, whole: Future, track: str, step: int, latent) -> Frame:
     pair, crop, loop = _pair(trajectory), _crop(trajectory), trajectory.is_loop
-    seen, heard = _decoded(trajectory, latent)
-    picture = encode.picture_bytes(render(pair.image, seen, crop).image)
-    model, near = pair.sound, pair.sound.render_near
-    how = None
-    if torch.equal(latent, result):
-        how = lambda picture: whole.result()  # noqa: E731
+    model, near, how = pair.sound, pair.sound.render_near, None
+    seen, heard = whole.result()[:2] if is_result else _decoded(trajectory, latent)
+    if is_result:
+        how = lambda picture: whole.result()[2]  # noqa: E731
     elif near is not None:
-        how = lambda picture: near(picture, whole.result())  # noqa: E731
+        how = lambda picture: near(picture, whole.result()[2])  # noqa: E731
+    picture = encode.picture_bytes(render(pair.image, seen, crop).image)
     model = replace(model, render=how, render_loop=how) if how else model
     sound = render(model, heard, crop, loop)
     # Noise, and what a model believes, may be coarser: they are hard to compress.

@@ -4,6 +4,7 @@ Trained by `itskit.training`; `MODEL_CARD.md` beside this file says on what, and
 Canvas 128 × 512, latent 4 × 16 × 64, 5.12 s of sound at 16 kHz.
 """
 
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,7 +33,8 @@ KEPT_PROMPTS = 256  # encoded ones, of 37 kB each
 SLICE = 256  # latent columns that are decoded at once, a multiple of the usual canvas
 LEVEL = 10 ** (-23 / 20)  # of sounds, as a root mean square
 
-SOLO = "solo.safetensors"  # added to the encoded prompt of a model that composes alone
+# Added to the encoded prompt of a model that composes alone; older weights have none.
+SOLO = "solo.safetensors"
 
 DEFAULTS = {
     "num_inference_steps": 8,  # 16 look and sound the same: EXPERIMENTS.md
@@ -67,10 +69,9 @@ def load(folder=FOLDER, name="pocket", *, change=None, engine: str | None = None
     read, told = _weights(folder, change)
     networks = (onnx_engine if engine == "onnxruntime" else torch_engine)(read)
     text = TextEncoder(folder / "tokenizer.json", networks["text_encoder"])
-    has_solo = SOLO in read_manifest(folder)  # older weights have none
-    shifts = load_weights(folder, SOLO) if has_solo else {}  # each (24, 384)
+    shifts = load_weights(folder, SOLO) if SOLO in read_manifest(folder) else {}  # (24, 384) each
     # One for both models: what is seen is what is heard, and need be decoded only once.
-    decode = threads.own_thread(_remembering(in_slices(networks["decoder"])))
+    decode = threads.own_thread(_remembering(in_slices(networks["decoder"]), torch.clone))
 
     @lru_cache(maxsize=KEPT_PROMPTS)
     @threads.own_thread
@@ -98,8 +99,9 @@ def load(folder=FOLDER, name="pocket", *, change=None, engine: str | None = None
         )
 
     image = modality("image", render_picture, analyse_picture, tile=TILE)
-    hears = {"render_near": render_sound_near, "render_loop": render_sound_loop}
-    sound = modality("sound", render_sound, analyse_sound, axis=Axis.of(POCKET_MEL), **hears)
+    play, loop = (_remembering(how, _copied) for how in (render_sound, render_sound_loop))
+    hears = {"render_near": render_sound_near, "render_loop": loop, "axis": Axis.of(POCKET_MEL)}
+    sound = modality("sound", play, analyse_sound, **hears)
     scorers = {key: _score_with(net, encode_prompt) for key, net in load_scorers(folder).items()}
     return Pair(name, image, sound, DEFAULTS, PRESETS, told, scorers=scorers)
 
@@ -183,20 +185,25 @@ def _in_parts(network):
     return shared
 
 
-def _remembering(decoder):
-    """A decoder that need not decode twice in a row what is shown and then played."""
+def _remembering(function, copied):
+    """A function of a tensor that need not work twice in a row for what is shown and then played,
+    or played and then put into a page. Whoever asks gets a copy, made by `copied`."""
     last = None
 
-    def decode(latent):
+    def remembered(given):
         nonlocal last
-        if torch.is_grad_enabled() and latent.requires_grad:
-            return decoder(latent)
+        if torch.is_grad_enabled() and given.requires_grad:
+            return function(given)
         known = last  # another thread may put another pair there
-        if known is None or not _same(known[0], latent):
-            known = last = latent.detach().clone(), decoder(latent).detach()
-        return known[1].clone()
+        if known is None or not _same(known[0], given):
+            known = last = given.detach().clone(), function(given)
+        return copied(known[1])
 
-    return decode
+    return remembered
+
+
+def _copied(sound: Sound) -> Sound:
+    return replace(sound, samples=sound.samples.copy())
 
 
 def _same(one, other) -> bool:
