@@ -6,7 +6,7 @@ entry = Entry(
     image="a cow",
     sound="a cow mooing",
     seed=4,
-    settings={"image_scale": 26.0},
+    settings={"image_scale": 15.0},
     remark="A moo bends slowly through many harmonics: a broad back is easily laid along them.",
 )
 

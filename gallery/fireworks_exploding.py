@@ -6,7 +6,7 @@ entry = Entry(
     image="fireworks",
     sound="fireworks exploding",
     seed=6,
-    settings={"image_scale": 26.0},
+    settings={"image_scale": 15.0},
     remark="A bang is a column, crackle is scattered dots: eye and ear want nearly the same.",
 )
 

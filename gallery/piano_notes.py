@@ -6,7 +6,7 @@ entry = Entry(
     image="a piano",
     sound="a grand piano playing a slow melody",
     seed=3,
-    settings={"image_scale": 26.0},
+    settings={"image_scale": 15.0},
     remark="Every note is an upright edge and a level line after it: keys and strings.",
 )
 

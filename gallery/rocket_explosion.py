@@ -6,7 +6,7 @@ entry = Entry(
     image="a rocket",
     sound="an explosion",
     seed=4,
-    settings={"image_scale": 26.0},
+    settings={"image_scale": 15.0},
     remark=(
         "An explosion is a wall of noise that fades to the right; the rocket is what the "
         "smoke leaves."

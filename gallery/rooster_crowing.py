@@ -6,7 +6,7 @@ entry = Entry(
     image="a rooster",
     sound="a rooster crowing",
     seed=6,
-    settings={"image_scale": 26.0},
+    settings={"image_scale": 15.0},
     remark=(
         "A crow climbs and falls in bold bent harmonics, one above the other like tail feathers."
     ),

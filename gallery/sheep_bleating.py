@@ -6,7 +6,7 @@ entry = Entry(
     image="a sheep",
     sound="a sheep bleating",
     seed=1,
-    settings={"image_scale": 26.0},
+    settings={"image_scale": 15.0},
     remark="A bleat trembles: its harmonics waver, and so does the edge of a fleece.",
 )
 

@@ -6,7 +6,7 @@ entry = Entry(
     image="a tiger",
     sound="a tiger roaring",
     seed=7,
-    settings={"image_scale": 26.0},
+    settings={"image_scale": 15.0},
     remark="A roar is a rough band low on the canvas; the tiger has the room above it.",
 )
 

@@ -6,7 +6,7 @@ entry = Entry(
     image="a train",
     sound="a steam train whistle blowing",
     seed=1,
-    settings={"image_scale": 26.0},
+    settings={"image_scale": 15.0},
     remark="A whistle is a few level lines held for long, as long as roofs and rails.",
 )
 

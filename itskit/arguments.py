@@ -63,8 +63,7 @@ PAIRS = {
     | {
         "num_inference_steps": 8,
         "solver": "dpmpp_2m",
-        "image_scale": 14.0,
-        "sound_scale": 7.0,
+        "sound_scale": 4.0,
         "image_start": 0.0,
     },
     "paper": LARGE,

@@ -19,6 +19,7 @@ from PIL import Image
 import itskit
 from itskit import export, recipes
 from itskit.live.shell import EXAMPLES, SOURCE, list_files, listed, write_shell
+from itskit.models.pocket import DEFAULTS
 from itskit.settings import Settings
 
 pytestmark = pytest.mark.browser
@@ -307,11 +308,12 @@ def test_a_result_is_a_link(composed, watched):
     assert other.evaluate(f"{SCRUBBER}.data.count") == 8
 
 
+USUAL_SCALE = DEFAULTS["sound_scale"]
 BOUNDED = {
     "seed=99999999999999999999": {"seed": 2**53 - 1},
     "seed=-4&steps=0": {"seed": -4, "num_inference_steps": 1},
     "seed=&steps=x": {"seed": 3, "num_inference_steps": 8},
-    "image_scale=1e9&sound_scale=Infinity": {"image_scale": 50, "sound_scale": 7},
+    "image_scale=1e9&sound_scale=Infinity": {"image_scale": 50, "sound_scale": USUAL_SCALE},
     "solver=<b>&spacing=leading": {"solver": "dpmpp_2m", "spacing": "leading"},
     "balance=0.25": {"image_weight": 0.25, "sound_weight": 0.75},
     "balance=0,1&steps=4": {"image_weight": [0, 0, 1, 1], "sound_weight": [1, 1, 0, 0]},
@@ -383,7 +385,7 @@ def test_what_is_saved_is_read_by_python(composed, tmp_path, pair):
         assert path.name.startswith("a-castle--bells--seed7-")
         assert export.read_recipe(path) == shown
         said = recipes.arguments(export.read_recipe(path))
-        assert (said["image_prompt"], said["image_scale"]) == ("a castle", 14.0)
+        assert (said["image_prompt"], said["image_scale"]) == ("a castle", DEFAULTS["image_scale"])
     picture = np.asarray(Image.open(files["picture"]).convert("L"), dtype=float)
     assert np.abs(picture.ravel() - pixels(composed)).max() <= 1
     samples, rate = soundfile.read(files["sound"])
@@ -433,7 +435,7 @@ def test_files_made_by_python_bring_their_settings(page, tmp_path, ending):
     until(page, f"{PAGE}.form.settings.seed === 2 ** 40")
     expected = {
         "image_prompt": "a tree 🌳", "image_negative": "fog", "sound_prompt": "a piano playing",
-        "image_scale": 9, "sound_scale": 7, "num_inference_steps": 6, "solver": "ddim",
+        "image_scale": 9, "sound_scale": USUAL_SCALE, "num_inference_steps": 6, "solver": "ddim",
         "image_weight": [0, 0.25] * 3, "sound_weight": [1, 0.75] * 3,
     }  # fmt: skip
     said = settings_of(page)

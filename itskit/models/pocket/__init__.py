@@ -40,8 +40,8 @@ DEFAULTS = {
     "num_inference_steps": 8,  # 16 look and sound the same: EXPERIMENTS.md
     "solver": "dpmpp_2m",
     "spacing": "trailing",  # short runs need the noisiest timestep
-    "image_scale": 14.0,
-    "sound_scale": 7.0,
+    "image_scale": 10.0,
+    "sound_scale": 4.0,
     "image_weight": 0.5,
     "sound_weight": 0.5,
     "image_start": 0.0,  # its layout is what the first step is for
