@@ -5,7 +5,7 @@ from _make import Entry
 entry = Entry(
     image="a garden full of flowers",
     sound="birds singing",
-    seed=5,
+    seed=2,
     remark="Birdsong is thin curls high on the canvas, and the rest is left to the flowers.",
 )
 

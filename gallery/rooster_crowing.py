@@ -5,7 +5,7 @@ from _make import Entry
 entry = Entry(
     image="a rooster",
     sound="a rooster crowing",
-    seed=6,
+    seed=0,
     settings={"image_scale": 15.0},
     remark=(
         "A crow climbs and falls in bold bent harmonics, one above the other like tail feathers."
