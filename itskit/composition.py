@@ -108,7 +108,7 @@ def compose(
         A named set of settings of this pair.
     init : path, Picture, Sound, PIL image, array, latent (B, C, h, w) or Trajectory
         What to begin with, as `encode` reads it.
-    extra : sequence of Guide
+    extra : sequence of Guide, or one
         More guides, beside the two that are made of the prompts.
     callback : callable
         Called with every Step. Ctrl-C keeps the steps so far, and the recipe says "stopped" and
@@ -209,7 +209,9 @@ def composing(
         image_weight=recorded(settings.image_weight, grid, count),
         sound_weight=recorded(settings.sound_weight, grid, count),
     )
-    extra = [replace(guide, weight=recorded(guide.weight, grid, count)) for guide in extra or ()]
+    extra = [
+        replace(guide, weight=recorded(guide.weight, grid, count)) for guide in _as_guides(extra)
+    ]
     speaking = _guides(pair, image_prompt, sound_prompt, settings, given, extra)
     latent, first_step = noise, 0
     if init is not None:
@@ -275,7 +277,17 @@ def guides(
     that one dict does for both; those that do not concern a guide do nothing here.
     """
     given, settings = settings, lengths.settled(pair, Settings.of(pair, preset, settings))
-    return _guides(pair, image_prompt, sound_prompt, settings, given, extra)
+    return _guides(pair, image_prompt, sound_prompt, settings, given, _as_guides(extra))
+
+
+def _as_guides(extra) -> list[Guide]:
+    """`extra` as a list, of one Guide as well; None is none. ValueError for anything else."""
+    some = () if extra is None else (extra,) if isinstance(extra, Guide) else extra
+    if not isinstance(some, (list, tuple)) or not all(isinstance(one, Guide) for one in some):
+        raise ValueError(
+            f"extra={extra!r}: expected a list of Guides, such as those of itskit.guides"
+        )
+    return list(some)
 
 
 def _guides(pair, image_prompt, sound_prompt, settings: Settings, given, extra) -> list[Guide]:

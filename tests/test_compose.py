@@ -63,6 +63,21 @@ def test_equals_the_calls_by_hand():
     assert got.pair is toys and got.picture().image.size == (128, 64)
 
 
+@pytest.mark.parametrize("extra", [1.0, "guides", [None], {"a": 1}])
+def test_extra_guides_that_are_none_are_refused_in_words(extra):
+    with pytest.raises(ValueError, match=r"extra=.*: expected a list of Guides"):
+        compose(pair(), "a", "b", extra=extra, **FAST)
+    with pytest.raises(ValueError, match=r"extra=.*: expected a list of Guides"):
+        itskit.guides(pair(), "a", "b", extra=extra)
+
+
+def test_one_extra_guide_needs_no_list():
+    toys = pair()
+    third = Guide(toys.image, encode_prompt(toys.image, "c"), 2.0, name="third")
+    one, listed = (compose(toys, "a", "b", extra=some, **FAST) for some in (third, [third]))
+    assert _same(one, listed) and not _same(one, compose(toys, "a", "b", **FAST))
+
+
 def test_guides_are_those_of_compose():
     toys = pair(
         defaults={"image_scale": 2.0, "sound_negative": "rain"},
