@@ -13,7 +13,7 @@ import torch
 
 from . import __version__, beginning, lengths, rules, schedule, views
 from .checks import as_seeds
-from .guidance import Guide, encode_prompt
+from .guidance import Guide, as_guides, encode_prompt
 from .modality import Pair
 from .progress import tqdm
 from .sampling import Step, init_latent, sample
@@ -210,7 +210,7 @@ def composing(
         sound_weight=recorded(settings.sound_weight, grid, count),
     )
     extra = [
-        replace(guide, weight=recorded(guide.weight, grid, count)) for guide in _as_guides(extra)
+        replace(guide, weight=recorded(guide.weight, grid, count)) for guide in as_guides(extra)
     ]
     speaking = _guides(pair, image_prompt, sound_prompt, settings, given, extra)
     latent, first_step = noise, 0
@@ -277,17 +277,7 @@ def guides(
     that one dict does for both; those that do not concern a guide do nothing here.
     """
     given, settings = settings, lengths.settled(pair, Settings.of(pair, preset, settings))
-    return _guides(pair, image_prompt, sound_prompt, settings, given, _as_guides(extra))
-
-
-def _as_guides(extra) -> list[Guide]:
-    """`extra` as a list, of one Guide as well; None is none. ValueError for anything else."""
-    some = () if extra is None else (extra,) if isinstance(extra, Guide) else extra
-    if not isinstance(some, (list, tuple)) or not all(isinstance(one, Guide) for one in some):
-        raise ValueError(
-            f"extra={extra!r}: expected a list of Guides, such as those of itskit.guides"
-        )
-    return list(some)
+    return _guides(pair, image_prompt, sound_prompt, settings, given, as_guides(extra))
 
 
 def _guides(pair, image_prompt, sound_prompt, settings: Settings, given, extra) -> list[Guide]:

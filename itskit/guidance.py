@@ -125,6 +125,16 @@ class Guide:
         return self.weight(index, num_inference_steps) if callable(self.weight) else self.weight
 
 
+def as_guides(extra) -> list[Guide]:
+    """`extra` as a list, of one Guide as well; None is none. ValueError for anything else."""
+    some = () if extra is None else (extra,) if isinstance(extra, Guide) else extra
+    if not isinstance(some, (list, tuple)) or not all(isinstance(one, Guide) for one in some):
+        raise ValueError(
+            f"extra={extra!r}: expected a list of Guides, such as those of itskit.guides"
+        )
+    return list(some)
+
+
 class Estimate(NamedTuple):
     """What a guide answers, each (B, C, h, w): its `noise`, guided; and what that is made of, with
     the prompt (`cond`), with what to keep away from (`uncond`), and with no words (`empty`). The
