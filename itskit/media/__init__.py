@@ -237,7 +237,7 @@ def _from_file(what, background) -> Picture | Sound:
         if Path(what).is_dir():
             raise IsADirectoryError(f"{name} is a folder: expected a picture or a recording in it")
         if not Path(what).exists():
-            raise FileNotFoundError(f"{name}: no such file")
+            raise FileNotFoundError(f"{name}: no such file: expected a picture or a recording")
         with open(what, "rb") as file:
             return _from_file(file, background)
     file = BytesIO(what) if isinstance(what, bytes) else what
