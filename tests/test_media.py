@@ -559,3 +559,9 @@ def test_a_beginning_is_described_alike_however_it_is_handed_in(tmp_path):
     for forms in ([grey, disc(), Picture(disc()), grey / 255], [y, (y, 10000), tmp_path / "s.wav"]):
         made = [itskit.compose(pair, "a", "b", init=what, **FAST).recipe["init"] for what in forms]
         assert all(made[0] == one == describe(what) for one, what in zip(made, forms, strict=True))
+
+
+@pytest.mark.parametrize("rate", [None, "16000", 0, 1.5, float("nan")])
+def test_a_rate_that_is_no_number_of_hertz_is_refused(rate):
+    with pytest.raises(ValueError, match=r"has rate .*: expected a whole number of Hz"):
+        media.read([rate, [0.0, 0.1]])

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 
+from ..checks import is_number
 from .pictures import FITS, Picture, fit_picture, nearest_size, picture_of_array, plain
 from .sounds import (
     Sound,
@@ -200,7 +201,7 @@ def _with_rate(what, sr: int | None) -> tuple[np.ndarray, int | None]:
     if not _is_pair(what):
         return _array(what), sr
     rate, samples = sorted(what, key=lambda part: np.ndim(part) > 0)
-    if isinstance(rate, str) or not (0 < float(rate) < 1e7 and float(rate) == round(float(rate))):
+    if not (is_number(rate) and 0 < rate < 1e7 and rate == round(float(rate))):
         raise ValueError(f"(samples, rate) has rate {rate!r}: expected a whole number of Hz")
     samples = _array(_unpacked(samples))
     return (samples if samples.ndim == 1 else mono(samples)), int(rate)
