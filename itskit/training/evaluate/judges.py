@@ -114,7 +114,7 @@ def picture_judge() -> Judge:
     network = EfficientNet.from_name("efficientnet-lite0").eval()
     file = model / "efficientnet-lite0-57934424.pth"
     network.load_state_dict(torch.load(file, weights_only=True))
-    channels_last = {"memory_format": torch.channels_last}  # twice as fast on a CPU
+    channels_last = {"memory_format": torch.channels_last}  # a fifth less time on a CPU
     network = network.to(**channels_last)
 
     @torch.no_grad()
