@@ -761,6 +761,23 @@ def test_a_script_that_ends_in_the_middle_ends_well(name, pause):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_script_that_ends_before_a_pool_is_full_ends_well():
+    # The pool's idle thread ends first at the end of the program; then the pool takes nothing more.
+    script = """
+from concurrent.futures import ThreadPoolExecutor
+from threading import current_thread
+from itskit.widgets.background import in_background
+pool = ThreadPoolExecutor(1)
+idle = pool.submit(current_thread).result()
+def work():
+    idle.join()
+    pool.submit(print, "too late")
+in_background(work)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_script_does_not_wait_for_all_steps_of_a_scrubber():
     script = """
 import atexit

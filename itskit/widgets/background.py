@@ -6,6 +6,9 @@ from collections.abc import Callable
 from threading import Thread, main_thread
 
 NO_WORDS = "Write what to see, what to hear, or both."
+# In these words threads and pools refuse to start something at the end of the program: a pool that
+# has noticed the end leaves the interpreter out.
+AT_THE_END = ("interpreter shutdown", "new futures after shutdown")
 
 
 def in_background(work: Callable, *arguments) -> Thread:
@@ -28,8 +31,8 @@ def in_background(work: Callable, *arguments) -> Thread:
     def run():
         try:
             work(*arguments)
-        except RuntimeError as error:  # threads and pools refuse to start then, in these words
-            if "interpreter shutdown" not in str(error):
+        except RuntimeError as error:
+            if not any(words in str(error) for words in AT_THE_END):
                 raise
 
     thread = Thread(target=run)
