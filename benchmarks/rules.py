@@ -60,18 +60,18 @@ def main() -> None:
     exam = examination(args.weights, "validation", args.seeds, judges=args.judges)
     names = list(dict.fromkeys([DEFAULT, *args.rules]))
     pairs = range(len(exam.chosen))[: args.pairs]
+    mine, parts = map(int, args.part.split("/"))
     steps = {"num_inference_steps": args.steps}
     todo = {
         question(exam, k, name): partial(ask, exam, k, RULES[name] | steps)
-        for k in pairs
+        for k in pairs[mine - 1 :: parts]
         for name in names
     }  # fmt: skip
     asked = {
         "weights": weights_hash(args.weights), "seeds": args.seeds, "steps": args.steps,
         "judges": args.judges, "settings": RULES, "threads": torch.get_num_threads(),
     }  # fmt: skip
-    part = tuple(map(int, args.part.split("/")))
-    known = run(todo, args.file, json.dumps(asked, sort_keys=True), part)
+    known = run(todo, args.file, json.dumps(asked, sort_keys=True))
     done = [k for k in pairs if all(question(exam, k, name) in known for name in names)]
     print(f"{len(done)} of {len(pairs)} pairs, {args.seeds} seeds, {args.steps} steps, "
           f"{torch.get_num_threads()} threads, weights {asked['weights']}\n")  # fmt: skip
