@@ -87,9 +87,8 @@ test-unit: $(VENV)/.test
 test-notebooks: $(VENV)/.test
 	$(if $(NOTEBOOKS),$(PYTEST) -n $(WORKERS) --dist loadscope --nbval-lax --nbval-current-env $(NOTEBOOKS),@echo "No notebooks yet.")
 
-# One more side by side than elsewhere: these wait for a part of their time, for sounds to be played.
 test-browser: $(VENV)/.test
-	$(PYTEST) -n $$(($(WORKERS) + 1)) --dist loadfile tests/browser
+	$(PYTEST) -n $(WORKERS) --dist loadfile tests/browser
 
 lint: $(VENV)/.test  ## ruff: rules and layout
 	$(PY) -m ruff check .
